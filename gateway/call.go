@@ -1,0 +1,45 @@
+package gateway
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/rousehq/rouse"
+)
+
+// Call is one request on its way to a function. Each station fills in its part.
+type Call struct {
+	Writer  http.ResponseWriter
+	Request *http.Request
+	ID      string    // request id, a UUID; sent back as X-Request-Id
+	Began   time.Time // when the request's head had been read
+
+	// Set by route.
+	Ref      rouse.Ref
+	Function *rouse.Function
+	Revision *rouse.Revision
+	Path     string // what the function sees, always with a leading slash, still escaped
+	Prefix   string // what was stripped: "/fn/NAME", or empty for a host-addressed call
+
+	// Set by limit: the whole body, where the contract needs it before the
+	// function can start (lambda). For http the body stays in Request.
+	Body []byte
+
+	// Set by hold.
+	Lease *rouse.Lease
+}
+
+// Handler takes a call to its end. An error it returns has not been written to
+// the client yet; the outermost handler writes it.
+type Handler func(*Call) error
+
+// Station wraps the rest of a call's way.
+type Station func(next Handler) Handler
+
+// Chain composes stations in reading order around last.
+func Chain(last Handler, stations ...Station) Handler {
+	for i := len(stations) - 1; i >= 0; i-- {
+		last = stations[i](last)
+	}
+	return last
+}

@@ -1,0 +1,47 @@
+package rouse
+
+// Launch is a process for a sandbox's agent to start.
+type Launch struct {
+	Revision RevisionID
+	Contract Contract
+	Command  Command
+	// RuntimeAPI is where the sandbox's own listener opens (lambda contract).
+	// The port that a ":0" became replaces AddrVar in the command.
+	RuntimeAPI string
+	// Port is where the code listens, on 127.0.0.1 (http contract). 0 has the
+	// agent find a free one, which replaces PortVar in the command.
+	Port     int
+	UID, GID int
+	Groups   []int
+	Limits   []Limit
+	// Inspect completes every exit. It may be nil.
+	Inspect Inspect
+}
+
+// Limit is one resource limit of a process, as setrlimit takes it.
+type Limit struct {
+	Resource int    `json:"resource"`
+	Soft     uint64 `json:"soft"`
+	Hard     uint64 `json:"hard"`
+}
+
+// Inspect completes an exit with what only the host can know: out of memory
+// and peak memory, from the sandbox's cgroup.
+type Inspect func(Exit) Exit
+
+// AddrVar stands for the Runtime API's address, and PortVar for the port, in a
+// Launch's Argv and Env; they are replaced before the process starts.
+const (
+	AddrVar = "${ROUSE_RUNTIME_API}"
+	PortVar = "${ROUSE_PORT}"
+)
+
+// Layout is where things are in a sandbox.
+type Layout struct {
+	Task        string // the code: /var/task
+	Runtime     string // the bootstraps: /var/runtime
+	Tmp         string
+	Interpreter string // the interpreter's path on a host; "" in images, which have it in PATH
+	RuntimeAPI  string // AddrVar or a fixed address
+	Port        string // PortVar or a fixed port
+}

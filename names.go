@@ -1,0 +1,93 @@
+package rouse
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// FunctionName names a function: 1 to 64 of A–Z, a–z, 0–9, '-' and '_'.
+type FunctionName string
+
+// Qualifier selects one of a function's revisions: Latest, a published
+// version's number, an alias, or a revision's id.
+type Qualifier string
+
+// Latest is the qualifier of a function's newest revision.
+const Latest Qualifier = "$LATEST"
+
+// RevisionID is the content hash that names a revision: 32 lower-case hex digits.
+type RevisionID string
+
+// Short is the form of the id that people read in listings.
+func (id RevisionID) Short() string {
+	if len(id) > 12 {
+		return string(id[:12])
+	}
+	return string(id)
+}
+
+// SandboxID names one sandbox of this host; it is never used twice.
+type SandboxID string
+
+// InstanceID names one instance. An instance lives in one sandbox and shares its id.
+type InstanceID = SandboxID
+
+var (
+	validName      = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	validQualifier = regexp.MustCompile(`^([$]LATEST|[A-Za-z0-9_-]{1,128})$`)
+)
+
+// ParseFunctionName accepts a function's name or says what a name may be.
+func ParseFunctionName(s string) (FunctionName, error) {
+	if !validName.MatchString(s) {
+		return "", Errorf(Invalid, "name %q: use 1 to 64 letters, digits, '-' or '_'", clip(s, 80))
+	}
+	return FunctionName(s), nil
+}
+
+// Ref is how callers name what they call: NAME or NAME:QUALIFIER.
+type Ref struct {
+	Name      FunctionName
+	Qualifier Qualifier // Latest when none was given
+}
+
+// ParseRef reads NAME[:QUALIFIER].
+func ParseRef(s string) (Ref, error) {
+	name, qualifier, qualified := strings.Cut(s, ":")
+	fn, err := ParseFunctionName(name)
+	if err != nil {
+		return Ref{}, err
+	}
+	if !qualified {
+		return Ref{Name: fn, Qualifier: Latest}, nil
+	}
+	if !validQualifier.MatchString(qualifier) {
+		return Ref{}, Errorf(Invalid, "qualifier %q: use $LATEST, a version number, an alias or a revision id", clip(qualifier, 80))
+	}
+	return Ref{Name: fn, Qualifier: Qualifier(qualifier)}, nil
+}
+
+// ParseAlias accepts an alias' name, which cannot be mistaken for a version.
+func ParseAlias(s string) (Qualifier, error) {
+	_, numeric := strconv.Atoi(s)
+	if s == string(Latest) || numeric == nil || !validQualifier.MatchString(s) {
+		return "", Errorf(Invalid, "alias %q: use 1 to 128 letters, digits, '-' or '_', not only digits", clip(s, 80))
+	}
+	return Qualifier(s), nil
+}
+
+func (r Ref) String() string {
+	if r.Qualifier == "" || r.Qualifier == Latest {
+		return string(r.Name)
+	}
+	return string(r.Name) + ":" + string(r.Qualifier)
+}
+
+// clip keeps hostile input from filling a message.
+func clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "…"
+}

@@ -1,0 +1,78 @@
+package rouse
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+)
+
+// Contract is how code in a sandbox is spoken to.
+type Contract string
+
+// The two contracts.
+const (
+	// ContractLambda code polls the AWS Lambda Runtime API.
+	ContractLambda Contract = "lambda"
+	// ContractHTTP code listens on $PORT.
+	ContractHTTP Contract = "http"
+)
+
+// Network is what a sandbox can reach.
+type Network string
+
+// The network modes.
+const (
+	NetworkNone   Network = "none"   // loopback only; the default
+	NetworkEgress Network = "egress" // outgoing connections
+)
+
+// Revision is an immutable artifact with its configuration, named by its
+// content. All scaling is per revision.
+type Revision struct {
+	ID       RevisionID   `json:"id"`
+	Function FunctionName `json:"function"`
+	Spec     Spec         `json:"spec"`
+	Created  time.Time    `json:"created"`
+}
+
+// Spec is everything about a revision that its code can observe; any change
+// makes another revision.
+type Spec struct {
+	Contract    Contract          `json:"contract"`
+	Artifact    Artifact          `json:"artifact"`
+	Runtime     string            `json:"runtime,omitempty"` // python3.11, nodejs20.x, provided, onnx; empty for images
+	Handler     string            `json:"handler,omitempty"` // app.handler; for http with a runtime, the file to run
+	Command     []string          `json:"command,omitempty"` // instead of the image's or runtime's own; $PORT is expanded
+	Environment map[string]string `json:"environment,omitempty"`
+	Memory      Bytes             `json:"memory"`
+	Timeout     Duration          `json:"timeout"` // of one request
+	CPU         float64           `json:"cpu"`     // cores
+	Tmp         Bytes             `json:"tmp"`     // size of /tmp
+	Network     Network           `json:"network"`
+	Health      string            `json:"health,omitempty"` // http only: a path that answers 2xx once ready
+}
+
+// Artifact is what a revision runs: an image, or code (a model is code of
+// runtime onnx) named by the digest of its content.
+type Artifact struct {
+	Image   string `json:"image,omitempty"`    // as the user named it
+	ImageID string `json:"image_id,omitempty"` // what that name meant at deploy
+	Code    string `json:"code,omitempty"`     // "sha256:…" of the unpacked tree
+	Size    Bytes  `json:"size,omitempty"`
+}
+
+// NewRevision names spec by its content. The function's name is part of the
+// hash, since two functions never share instances.
+func NewRevision(fn FunctionName, spec Spec, now time.Time) Revision {
+	// Maps are encoded in key order, so equal specs have equal bytes.
+	b, err := json.Marshal(struct {
+		Function FunctionName
+		Spec     Spec
+	}{fn, spec})
+	if err != nil {
+		panic("rouse: a spec that cannot be encoded: " + err.Error())
+	}
+	sum := sha256.Sum256(b)
+	return Revision{ID: RevisionID(hex.EncodeToString(sum[:16])), Function: fn, Spec: spec, Created: now}
+}
