@@ -1,0 +1,63 @@
+package adminapi
+
+import "github.com/rousehq/rouse"
+
+// The JSON shapes of the API beyond the root package's own types.
+
+// FunctionView is a function with its $LATEST revision and what runs of it.
+type FunctionView struct {
+	rouse.Function
+	Revision  rouse.Revision `json:"revision"`
+	Instances map[string]int `json:"instances"` // by state, over all revisions
+	Waiting   int            `json:"waiting"`
+	URL       string         `json:"url"` // where to call it
+}
+
+// Progress is one line of a deployment's answer as application/x-ndjson: a
+// message while it goes on, and a result or an error as the last line.
+type Progress struct {
+	Message string          `json:"message,omitempty"`
+	Result  *rouse.Deployed `json:"result,omitempty"`
+	Error   *ErrorBody      `json:"error,omitempty"`
+}
+
+// ErrorBody is the inner object of every error.
+type ErrorBody struct {
+	Code      rouse.Code `json:"code"`
+	Message   string     `json:"message"`
+	Detail    string     `json:"detail,omitempty"`
+	Type      string     `json:"errorType,omitempty"`
+	Cause     string     `json:"errorMessage,omitempty"`
+	RequestID string     `json:"request_id"`
+}
+
+// Artifact is the answer to an upload.
+type Artifact struct {
+	Digest string      `json:"digest"`
+	Size   rouse.Bytes `json:"size"`
+	Files  int         `json:"files"`
+}
+
+// LogLine is one line that a function printed, in the order of arrival.
+type LogLine struct {
+	Time      string `json:"time"` // RFC 3339 with nanoseconds
+	Stream    string `json:"stream"`
+	Instance  string `json:"instance"`
+	Revision  string `json:"revision"`
+	RequestID string `json:"request_id,omitempty"`
+	Text      string `json:"text"`
+}
+
+// Status is the platform at a glance.
+type Status struct {
+	Version      string         `json:"version"`
+	Driver       string         `json:"driver"`
+	DriverReason string         `json:"driver_reason,omitempty"` // why this driver, in words
+	Functions    int            `json:"functions"`
+	Instances    map[string]int `json:"instances"` // by state
+	InFlight     int            `json:"in_flight"`
+	Waiting      int            `json:"waiting"`
+	MemoryBudget rouse.Bytes    `json:"memory_budget"`
+	MemoryInUse  rouse.Bytes    `json:"memory_in_use"` // sum of the instances' limits
+	Started      string         `json:"started"`
+}
