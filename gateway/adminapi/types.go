@@ -1,6 +1,9 @@
 package adminapi
 
-import "github.com/rousehq/rouse"
+import (
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/gateway"
+)
 
 // The JSON shapes of the API beyond the root package's own types.
 
@@ -22,14 +25,7 @@ type Progress struct {
 }
 
 // ErrorBody is the inner object of every error.
-type ErrorBody struct {
-	Code      rouse.Code `json:"code"`
-	Message   string     `json:"message"`
-	Detail    string     `json:"detail,omitempty"`
-	Type      string     `json:"errorType,omitempty"`
-	Cause     string     `json:"errorMessage,omitempty"`
-	RequestID string     `json:"request_id"`
-}
+type ErrorBody = gateway.ErrorBody
 
 // Artifact is the answer to an upload.
 type Artifact struct {

@@ -1,0 +1,76 @@
+package gateway
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/rousehq/rouse"
+)
+
+// Guard keeps web pages away from what listens on this machine without asking
+// who calls: the control API, the console. A browser can be made to send
+// requests here by any page it shows, but it says truthfully which host it
+// thinks it speaks to and that it is a browser.
+type Guard struct {
+	// Hosts are further names under which this server is reached.
+	Hosts []string
+}
+
+// Check returns an Invalid error for a request that a web page may have caused.
+//
+// The Host must be one that no stranger's name server can point at us (DNS
+// rebinding): an address, a name without a dot, or a configured name. Requests
+// that change something are refused from browsers altogether, their own origin
+// included: pages of functions below /fn/ share it.
+func (g Guard) Check(r *http.Request) error {
+	if !g.known(r.Host) {
+		return rouse.Errorf(rouse.Invalid, "host %q: not a name of this server; use localhost, an address, or a configured domain", clip(r.Host))
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions {
+		return nil
+	}
+	site := r.Header.Get("Sec-Fetch-Site")
+	if (site != "" && site != "none") || r.Header.Get("Origin") != "" {
+		return rouse.Errorf(rouse.Invalid, "origin %q: web pages may not change anything here; use the command line or a client outside of the browser", clip(r.Header.Get("Origin")))
+	}
+	return nil
+}
+
+// Wrap refuses on behalf of next.
+func (g Guard) Wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := g.Check(r); err != nil {
+			WriteErrorStatus(w, http.StatusForbidden, requestID(r), err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (g Guard) known(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if host == "" {
+		return false
+	}
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return true
+	}
+	// Names without a dot are resolved by this network, not by a stranger.
+	return !strings.Contains(host, ".") || host == "host.docker.internal" ||
+		slices.ContainsFunc(g.Hosts, func(h string) bool { return strings.EqualFold(h, host) })
+}
+
+// clip keeps hostile input from filling a message.
+func clip(s string) string {
+	const most = 80
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}
