@@ -1,0 +1,150 @@
+package catalog
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/rousehq/rouse"
+)
+
+// clone makes a copy of fn that an edit may change in place.
+func clone(fn rouse.Function) rouse.Function {
+	fn.Versions = slices.Clone(fn.Versions)
+	fn.Aliases = maps.Clone(fn.Aliases)
+	if fn.Settings.Reserved != nil {
+		reserved := *fn.Settings.Reserved
+		fn.Settings.Reserved = &reserved
+	}
+	return fn
+}
+
+// change replaces a function by what edit makes of a copy. It blocks on the store.
+func (c *Catalog) change(ctx context.Context, name rouse.FunctionName, edit func(*rouse.Function) error) (rouse.Function, error) {
+	unlock, err := c.writes.lock(ctx, name)
+	if err != nil {
+		return rouse.Function{}, err
+	}
+	defer unlock()
+	v := c.view(name)
+	if v == nil {
+		return rouse.Function{}, notFound(name)
+	}
+	fn := clone(v.fn)
+	if err := edit(&fn); err != nil {
+		return rouse.Function{}, err
+	}
+	fn.Updated = c.cfg.Now()
+	if fn, err = c.cfg.Functions.Put(ctx, fn); err != nil {
+		return rouse.Function{}, err
+	}
+	c.views.Store(name, &view{fn: fn, revs: v.revs})
+	c.cfg.Pool.Changed(fn)
+	return fn, nil
+}
+
+// UpdateSettings lets edit change the function's settings and applies them to
+// what runs. Settings that the function's contract does not allow are an
+// Invalid error, and nothing changes.
+func (c *Catalog) UpdateSettings(ctx context.Context, name rouse.FunctionName, edit func(*rouse.Settings) error) (rouse.Function, error) {
+	return c.change(ctx, name, func(fn *rouse.Function) error {
+		if err := edit(&fn.Settings); err != nil {
+			return err
+		}
+		contract := rouse.ContractLambda
+		if rev, err := c.Revision(fn.Latest); err == nil {
+			contract = rev.Spec.Contract
+		}
+		return fn.Settings.Validate(contract)
+	})
+}
+
+// Publish gives $LATEST a number. As on AWS, publishing what the newest version
+// already is returns that version.
+func (c *Catalog) Publish(ctx context.Context, name rouse.FunctionName, description string) (rouse.Version, error) {
+	var version rouse.Version
+	_, err := c.change(ctx, name, func(fn *rouse.Function) error {
+		number := 1
+		if n := len(fn.Versions); n > 0 {
+			version = fn.Versions[n-1]
+			number = version.Number + 1
+		}
+		if version.Revision != fn.Latest {
+			version = rouse.Version{Number: number, Revision: fn.Latest, Description: description, Created: c.cfg.Now()}
+			fn.Versions = append(fn.Versions, version)
+		}
+		return nil
+	})
+	if err != nil {
+		return rouse.Version{}, err
+	}
+	return version, nil
+}
+
+// SetAlias points an alias, new or not, at one version or at two.
+func (c *Catalog) SetAlias(ctx context.Context, name rouse.FunctionName, q rouse.Qualifier, alias rouse.Alias) error {
+	if _, err := rouse.ParseAlias(string(q)); err != nil {
+		return err
+	}
+	if alias.Weight < 0 || alias.Weight > 1 || (alias.Second == 0 && alias.Weight != 0) {
+		return rouse.Errorf(rouse.Invalid, "weight %g: must be 0 to 1, the share of a second version", alias.Weight)
+	}
+	if alias.Second == alias.Version {
+		return rouse.Errorf(rouse.Invalid, "second %d: must be another version than the first", alias.Second)
+	}
+	_, err := c.change(ctx, name, func(fn *rouse.Function) error {
+		for _, number := range []int{alias.Version, alias.Second} {
+			known := slices.ContainsFunc(fn.Versions, func(v rouse.Version) bool { return v.Number == number })
+			if !known && (number != 0 || number == alias.Version) {
+				return rouse.Errorf(rouse.NotFound, "function %q has no version %d", name, number)
+			}
+		}
+		if fn.Aliases == nil {
+			fn.Aliases = make(map[rouse.Qualifier]rouse.Alias)
+		}
+		fn.Aliases[q] = alias
+		return nil
+	})
+	return err
+}
+
+// DeleteAlias removes an alias; one that does not exist is a NotFound error.
+func (c *Catalog) DeleteAlias(ctx context.Context, name rouse.FunctionName, q rouse.Qualifier) error {
+	_, err := c.change(ctx, name, func(fn *rouse.Function) error {
+		if _, ok := fn.Aliases[q]; !ok {
+			return rouse.Errorf(rouse.NotFound, "function %q has no alias %q", name, q)
+		}
+		delete(fn.Aliases, q)
+		return nil
+	})
+	return err
+}
+
+// Delete removes a function with everything that belongs to it. A deployment
+// that goes on is waited for. Requests that run are finished; it does not
+// block on them.
+func (c *Catalog) Delete(ctx context.Context, name rouse.FunctionName) error {
+	unlockDeploy, err := c.deploys.lock(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer unlockDeploy()
+	unlock, err := c.writes.lock(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	v := c.view(name)
+	if v == nil {
+		return notFound(name)
+	}
+	if err := c.cfg.Functions.Delete(ctx, name); err != nil {
+		return err
+	}
+	c.views.Delete(name)
+	c.drop(ctx, v.revs)
+	if c.cfg.Removed != nil {
+		c.cfg.Removed(name)
+	}
+	return nil
+}
