@@ -57,3 +57,8 @@ type Status struct {
 	MemoryInUse  rouse.Bytes    `json:"memory_in_use"` // sum of the instances' limits
 	Started      string         `json:"started"`
 }
+
+// Publication asks for a version of $LATEST.
+type Publication struct {
+	Description string `json:"description"`
+}

@@ -1,0 +1,63 @@
+package adminapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/gateway"
+)
+
+// invoke sends the body to a lambda function as its event and answers with
+// what the handler returned, both untouched.
+func (a *api) invoke(c *gateway.Call) error {
+	name, err := functionName(c)
+	if err != nil {
+		return err
+	}
+	ref := string(name)
+	if q := c.Request.URL.Query().Get("qualifier"); q != "" {
+		ref += ":" + q
+	}
+	if c.Ref, err = rouse.ParseRef(ref); err != nil {
+		return err
+	}
+	if c.Function, c.Revision, err = a.Catalog.Resolve(c.Ref); err != nil {
+		return err
+	}
+	if c.Revision.Spec.Contract != rouse.ContractLambda {
+		return rouse.Errorf(rouse.Invalid, "function %s: contract %s takes no events; send HTTP to /fn/%s/", c.Ref, c.Revision.Spec.Contract, c.Ref)
+	}
+	c.Path = "/"
+	return a.invocation(c)
+}
+
+// invoke is the end of an invocation's way, behind the stations.
+func invoke(c *gateway.Call) error {
+	event := c.Body
+	if len(event) == 0 {
+		event = []byte("{}")
+	}
+	if !json.Valid(event) {
+		return rouse.Errorf(rouse.Invalid, "body: an event must be JSON")
+	}
+	target, ok := c.Lease.Target.(rouse.EventTarget)
+	if !ok {
+		return rouse.Errorf(rouse.Internal, "a lambda instance whose target takes no events")
+	}
+	began := time.Now()
+	// As on AWS, a caller that leaves does not stop the function.
+	ctx := context.WithoutCancel(c.Request.Context())
+	result, err := target.Invoke(ctx, &rouse.Event{ID: c.ID, Payload: event})
+	c.Lease.Release(err)
+	gateway.SetTimings(c.Writer.Header(), c.Lease, time.Since(began))
+	switch {
+	case err != nil:
+		return err
+	case result.Failure != nil:
+		return gateway.HandlerFailed(result.Failure)
+	}
+	return replyRaw(c, http.StatusOK, result.Payload)
+}

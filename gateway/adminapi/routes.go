@@ -1,0 +1,35 @@
+package adminapi
+
+import (
+	"net/http"
+
+	"github.com/rousehq/rouse/gateway"
+)
+
+type route struct {
+	method, path string
+	serve        gateway.Handler
+}
+
+// routes is the whole API.
+func (a *api) routes() []route {
+	return []route{
+		{http.MethodGet, "/api/v1/functions", a.listFunctions},
+		{http.MethodGet, "/api/v1/functions/{name}", a.getFunction},
+		{http.MethodPut, "/api/v1/functions/{name}", a.deploy},
+		{http.MethodDelete, "/api/v1/functions/{name}", a.deleteFunction},
+		{http.MethodPatch, "/api/v1/functions/{name}/settings", a.patchSettings},
+		{http.MethodGet, "/api/v1/functions/{name}/revisions", a.listRevisions},
+		{http.MethodPost, "/api/v1/functions/{name}/versions", a.publish},
+		{http.MethodPut, "/api/v1/functions/{name}/aliases/{alias}", a.putAlias},
+		{http.MethodDelete, "/api/v1/functions/{name}/aliases/{alias}", a.deleteAlias},
+		{http.MethodPost, "/api/v1/functions/{name}/invocations", a.invoke},
+		{http.MethodGet, "/api/v1/functions/{name}/logs", a.logs},
+		{http.MethodPost, "/api/v1/artifacts", a.upload},
+		{http.MethodGet, "/api/v1/instances", a.listInstances},
+		{http.MethodDelete, "/api/v1/instances/{id}", a.stopInstance},
+		{http.MethodGet, "/api/v1/status", a.status},
+		{http.MethodGet, "/api/v1/openapi.json", a.openAPI},
+		{http.MethodGet, "/api/v1/schema/rouse.yaml.json", a.schema},
+	}
+}
