@@ -45,8 +45,8 @@ func (v *view) find(id rouse.RevisionID) *rouse.Revision {
 	return nil
 }
 
-// Open loads every function, drops revisions that an interrupted deployment
-// left, and has the pool keep what is provisioned. It blocks on the store.
+// Open loads every function and drops revisions that an interrupted deployment
+// left. It blocks on the store and asks nothing of the pool.
 func Open(ctx context.Context, config Config) (*Catalog, error) {
 	c := &Catalog{cfg: config, pick: rand.Float64}
 	c.running, c.stop = context.WithCancel(context.Background())
@@ -72,9 +72,6 @@ func Open(ctx context.Context, config Config) (*Catalog, error) {
 		if v.find(fn.Latest) == nil {
 			c.cfg.Log.Error("a function's revision is missing from the store", "function", fn.Name, "revision", fn.Latest)
 		}
-		if fn.Settings.Provisioned > 0 {
-			c.cfg.Pool.Changed(fn)
-		}
 	}
 	for _, orphans := range revs {
 		for _, rev := range orphans {
@@ -84,6 +81,16 @@ func Open(ctx context.Context, config Config) (*Catalog, error) {
 		}
 	}
 	return c, nil
+}
+
+// Provision has the pool keep ready what is provisioned. It is called once the
+// pool has taken over what an earlier run left, and does not block.
+func (c *Catalog) Provision() {
+	for _, v := range c.views.Range {
+		if fn := v.(*view).fn; fn.Settings.Provisioned > 0 {
+			c.cfg.Pool.Changed(fn)
+		}
+	}
 }
 
 // Close gives up deployments that nobody waits for and blocks until they are done.
@@ -188,6 +195,9 @@ func (c *Catalog) Lookup(id rouse.RevisionID) (rouse.Revision, rouse.Settings, e
 		return rouse.Revision{}, rouse.Settings{}, notFound(rev.Function)
 	}
 	settings := v.fn.Settings
+	if id != v.fn.Latest {
+		settings.Provisioned = 0 // what is provisioned belongs to $LATEST
+	}
 	if rev.Spec.Contract == rouse.ContractLambda {
 		settings.Concurrency = 1 // the settings were checked against $LATEST, which may be of the other contract
 	}

@@ -339,6 +339,10 @@ func TestARestartFindsEverythingAndRemovesOrphans(t *testing.T) {
 	if w.store.has(orphan.ID) {
 		t.Error("an orphan revision stays in the store")
 	}
+	if len(w.pool.changed) != 0 {
+		t.Errorf("opening asked the pool for %v", w.pool.changed)
+	}
+	w.Provision()
 	if len(w.pool.changed) != 1 || w.pool.changed[0].Name != "f" {
 		t.Errorf("the pool was told of %v, want the provisioned function alone", w.pool.changed)
 	}

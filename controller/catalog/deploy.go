@@ -39,6 +39,9 @@ func (c *Catalog) Deploy(ctx context.Context, d rouse.Deployment, report func(st
 		return rouse.Deployed{}, err
 	}
 	rev := rouse.NewRevision(d.Name, d.Spec, c.cfg.Now())
+	if known, err := c.Revision(rev.ID); err == nil {
+		rev = *known // a roll-back to what the store has
+	}
 	old := c.view(d.Name)
 	if old != nil && old.fn.Latest == rev.ID && old.find(rev.ID) != nil {
 		return c.redeploy(ctx, d, old)
@@ -140,7 +143,7 @@ func (c *Catalog) commit(ctx context.Context, rev rouse.Revision, settings *rous
 	}
 	defer unlock()
 	old := c.view(rev.Function)
-	fn := rouse.Function{Name: rev.Function, Settings: rouse.DefaultSettings(), Created: rev.Created}
+	fn := rouse.Function{Name: rev.Function, Settings: rouse.DefaultSettings(), Created: c.cfg.Now()}
 	var revs []*rouse.Revision
 	if old != nil {
 		fn, revs = clone(old.fn), old.revs
