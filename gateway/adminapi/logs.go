@@ -1,20 +1,20 @@
 package adminapi
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/gorilla/mux"
 
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/gateway"
 )
 
-// logs answers with what a function printed, a JSON object per line, or as
-// server-sent events when the client accepts text/event-stream. With follow it
-// goes on until the client leaves. An error on the way is the last line.
+// logs answers with what a function printed, in the form that the client
+// accepts: JSON lines, server-sent events, or plain text for browsers. With
+// follow it goes on until the client leaves. An error on the way is the last line.
 func (a *api) logs(c *gateway.Call) error {
 	fn, err := a.function(c)
 	if err != nil {
@@ -24,12 +24,11 @@ func (a *api) logs(c *gateway.Call) error {
 	if err != nil {
 		return err
 	}
-	before, after, kind := "", "\n", ndjson
-	if strings.Contains(c.Request.Header.Get("Accept"), "text/event-stream") {
-		before, after, kind = "data: ", "\n\n", "text/event-stream"
-	}
-	c.Writer.Header().Set("Content-Type", kind)
-	c.Writer.Header().Set("Cache-Control", "no-store")
+	form := formOf(c.Request.Header.Get("Accept"))
+	h := c.Writer.Header()
+	h.Set("Content-Type", form.contentType)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
 	c.Writer.WriteHeader(http.StatusOK)
 	control := http.NewResponseController(c.Writer)
 	if query.Follow {
@@ -37,30 +36,30 @@ func (a *api) logs(c *gateway.Call) error {
 	}
 	var out []byte
 	for line, err := range a.Logs.Read(c.Request.Context(), fn.Name, query) {
-		var v any = line
 		if err != nil {
-			if c.Request.Context().Err() != nil {
-				return gateway.ErrClientGone
-			}
-			if rouse.CodeOf(err) == rouse.Internal {
-				a.Log.Error("reading logs", "request_id", c.ID, "function", fn.Name, "error", err)
-			}
-			v = map[string]gateway.ErrorBody{"error": gateway.Describe(c.ID, err)}
+			return a.endLogs(c, form, err)
 		}
-		b, encodeErr := json.Marshal(v)
-		if encodeErr != nil {
-			return encodeErr
-		}
-		out = append(append(append(out[:0], before...), b...), after...)
-		if _, writeErr := c.Writer.Write(out); writeErr != nil {
+		out = form.line(out[:0], line)
+		if _, err := c.Writer.Write(out); err != nil {
 			return gateway.ErrClientGone
 		}
 		if query.Follow {
 			control.Flush()
 		}
-		if err != nil {
-			return nil
-		}
+	}
+	return nil
+}
+
+// endLogs tells of an error where the status has gone out long ago.
+func (a *api) endLogs(c *gateway.Call, form logForm, err error) error {
+	if c.Request.Context().Err() != nil {
+		return gateway.ErrClientGone
+	}
+	if rouse.CodeOf(err) == rouse.Internal {
+		a.Log.Error("reading logs", "request_id", c.ID, "function", mux.Vars(c.Request)["name"], "error", err)
+	}
+	if _, err := c.Writer.Write(form.failure(gateway.Describe(c.ID, err))); err != nil {
+		return gateway.ErrClientGone
 	}
 	return nil
 }
