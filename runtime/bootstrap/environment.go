@@ -1,0 +1,99 @@
+package bootstrap
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rousehq/rouse"
+)
+
+// environment is what rev's process sees, sorted by name. A zero entry stands
+// for an image's own runtime.
+func environment(rev rouse.Revision, e entry, l rouse.Layout) ([]string, error) {
+	env := map[string]string{}
+	if e.name != "" {
+		ofCode(env, rev.Spec, e, l)
+	}
+	if l.Tmp != "/tmp" {
+		env["TMPDIR"] = l.Tmp
+	}
+	if rev.Spec.Contract == rouse.ContractLambda {
+		lambdaDefaults(env)
+	} else {
+		env["HOST"] = "127.0.0.1"
+	}
+	maps.Copy(env, rev.Spec.Environment)
+	for key, value := range fixed(rev, e, l) {
+		if _, taken := rev.Spec.Environment[key]; taken {
+			return nil, rouse.Errorf(rouse.Invalid, "environment %s: is set by the %s contract and cannot be changed", key, rev.Spec.Contract)
+		}
+		env[key] = value
+	}
+	list := make([]string, 0, len(env))
+	for _, key := range slices.Sorted(maps.Keys(env)) {
+		list = append(list, key+"="+env[key])
+	}
+	return list, nil
+}
+
+// ofCode are the defaults of sandboxes whose files Rouse chooses.
+func ofCode(env map[string]string, spec rouse.Spec, e entry, l rouse.Layout) {
+	env["PATH"] = "/usr/local/bin:/usr/bin:/bin:/opt/bin"
+	if l.Interpreter != "" {
+		env["PATH"] = path.Dir(l.Interpreter) + ":" + env["PATH"]
+	}
+	env["LANG"] = "C.UTF-8" // AWS says en_US.UTF-8, which small images do not have
+	env["HOME"] = l.Tmp     // the only place that can be written
+	env["LD_LIBRARY_PATH"] = strings.Join([]string{l.Task, path.Join(l.Task, "lib"), "/opt/lib"}, ":")
+	if e.family == python {
+		env["PYTHONDONTWRITEBYTECODE"] = "1" // code is content-addressed and stays as it is
+		if spec.Contract == rouse.ContractHTTP {
+			env["PYTHONUNBUFFERED"] = "1"
+			env["PYTHONPATH"] = l.Task
+		}
+	}
+}
+
+// lambdaDefaults are AWS's variables that a user may change here.
+func lambdaDefaults(env map[string]string) {
+	env["TZ"] = ":UTC"
+	env["AWS_REGION"] = "us-east-1"
+	env["AWS_DEFAULT_REGION"] = "us-east-1"
+	// SDKs refuse to start without credentials; these open nothing.
+	env["AWS_ACCESS_KEY_ID"] = "rouse"
+	env["AWS_SECRET_ACCESS_KEY"] = "rouse"
+	env["AWS_SESSION_TOKEN"] = "rouse"
+}
+
+// fixed is what the contract says about the sandbox.
+func fixed(rev rouse.Revision, e entry, l rouse.Layout) map[string]string {
+	if rev.Spec.Contract == rouse.ContractHTTP {
+		return map[string]string{
+			"PORT":            l.Port,
+			"K_SERVICE":       string(rev.Function),
+			"K_CONFIGURATION": string(rev.Function),
+			"K_REVISION":      string(rev.Function) + "-" + rev.ID.Short(),
+		}
+	}
+	env := map[string]string{
+		"AWS_LAMBDA_RUNTIME_API":          l.RuntimeAPI,
+		"AWS_LAMBDA_FUNCTION_NAME":        string(rev.Function),
+		"AWS_LAMBDA_FUNCTION_VERSION":     string(rouse.Latest),
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.FormatInt(int64(rev.Spec.Memory/rouse.MB), 10),
+		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
+		"AWS_LAMBDA_LOG_GROUP_NAME":       "/aws/lambda/" + string(rev.Function),
+		"AWS_LAMBDA_LOG_STREAM_NAME":      rev.Created.UTC().Format("2006/01/02") + "/[$LATEST]" + string(rev.ID),
+		"LAMBDA_TASK_ROOT":                l.Task,
+		"LAMBDA_RUNTIME_DIR":              l.Runtime,
+	}
+	if rev.Spec.Handler != "" || e.name != "" {
+		env["_HANDLER"] = rev.Spec.Handler
+	}
+	if e.name != "" && (e.family == python || e.family == node) {
+		env["AWS_EXECUTION_ENV"] = "AWS_Lambda_" + e.name
+	}
+	return env
+}

@@ -1,0 +1,4 @@
+// Runs an AWS Lambda handler: node bootstrap.cjs [folder/module.function].
+'use strict';
+
+require('./lib/loop.cjs').main(process.argv[2] ?? process.env._HANDLER ?? '');

@@ -1,0 +1,2 @@
+import 'does-not-exist-anywhere';
+export const handler = 1;
