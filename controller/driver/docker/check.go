@@ -1,0 +1,104 @@
+package docker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/containerd/errdefs"
+	imageapi "github.com/docker/docker/api/types/image"
+
+	"github.com/rousehq/rouse"
+)
+
+// Check finds the image, pulling it when the engine does not have it, and says
+// what about it or about the limits cannot run here. It completes the spec of
+// an image with the image's id and size.
+func (d *Driver) Check(ctx context.Context, spec rouse.Spec, report func(string)) (rouse.Spec, error) {
+	if spec.Memory > d.host.memory {
+		return spec, rouse.Errorf(rouse.Invalid, "memory %s: this host has %dMB", spec.Memory, d.host.memory/rouse.MB)
+	}
+	if spec.CPU > float64(d.host.cores) {
+		return spec, rouse.Errorf(rouse.Invalid, "cpu %g: this host has %d", spec.CPU, d.host.cores)
+	}
+	ref, err := spec.Artifact.Image, error(nil)
+	if ref == "" {
+		if ref, err = d.Planner.Image(spec.Runtime); err != nil {
+			return spec, err
+		}
+	}
+	img, err := d.inspect(ctx, ref)
+	if errdefs.IsNotFound(err) {
+		img, err = d.fetch(ctx, ref, report)
+	}
+	switch {
+	case errdefs.IsInvalidArgument(err):
+		return spec, &rouse.Error{Code: rouse.Invalid, Message: fmt.Sprintf("image %q: not an image's name", ref), Cause: err}
+	case err != nil && spec.Artifact.Image == "":
+		return spec, &rouse.Error{Code: rouse.CodeOf(err), Message: fmt.Sprintf("runtime %s: its base image cannot be had: %s", spec.Runtime, public(err)), Cause: err}
+	case err != nil:
+		return spec, err
+	case img.os != "linux" || img.arch != d.host.arch:
+		return spec, rouse.Errorf(rouse.Invalid, "image %s: it is for %s/%s, and this engine runs linux/%s", ref, img.os, img.arch, d.host.arch)
+	}
+	if spec.Artifact.Image == "" {
+		return spec, nil
+	}
+	if len(spec.Command) == 0 && len(img.argv(spec.Handler)) == 0 {
+		return spec, rouse.Errorf(rouse.Invalid, "image %s: it has no entry point; give a command", ref)
+	}
+	spec.Artifact.ImageID, spec.Artifact.Size = img.id, img.size
+	return spec, nil
+}
+
+func public(err error) string {
+	var e *rouse.Error
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	return "the engine refused"
+}
+
+// fetch pulls an image that the engine does not have. It blocks as long as
+// that takes.
+func (d *Driver) fetch(ctx context.Context, ref string, report func(string)) (image, error) {
+	if report != nil {
+		report("pulling image " + ref)
+	}
+	if err := d.pull(ctx, ref, report); err != nil {
+		if errdefs.IsInvalidArgument(err) || ctx.Err() != nil {
+			return image{}, err
+		}
+		return image{}, &rouse.Error{
+			Code:    rouse.StartFailed,
+			Message: fmt.Sprintf("image %s: not on this engine and cannot be pulled: %v", ref, err),
+			Cause:   err,
+		}
+	}
+	return d.inspect(ctx, ref)
+}
+
+func (d *Driver) pull(ctx context.Context, ref string, report func(string)) error {
+	progress, err := d.api.ImagePull(ctx, ref, imageapi.PullOptions{})
+	if err != nil {
+		return err
+	}
+	defer progress.Close()
+	for decoder := json.NewDecoder(progress); ; {
+		var line struct{ ID, Status, Error string }
+		switch err := decoder.Decode(&line); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case line.Error != "":
+			return errors.New(line.Error)
+		}
+		// Lines with an id count one layer's bytes, which nobody can read.
+		if report != nil && line.ID == "" && line.Status != "" {
+			report(line.Status)
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package docker
+
+import (
+	"fmt"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver"
+)
+
+// Where things are in a container.
+const (
+	agentPath  = "/rouse-agent"
+	socketDir  = "/rouse"
+	taskDir    = "/var/task"
+	runtimeDir = "/var/runtime"
+	tmpDir     = "/tmp"
+	runtimeAPI = "127.0.0.1:9001"
+	httpPort   = 8080
+)
+
+const (
+	processesAtOnce = 1024  // AWS Lambda's limit
+	openFiles       = 65536 // enough for any concurrency, and for what still loops over all of them
+	// agentMemory is the agent's own, which counts towards the same limit.
+	agentMemory = 8 * rouse.MB
+	// memoryPerCore is how AWS Lambda shares the CPU: one core for 1769 MB.
+	memoryPerCore = 1769 * rouse.MB
+)
+
+// configuration is the container of a sandbox of class c. code is the folder
+// of its code on the host, or "".
+func (d *Driver) configuration(s *sandbox, c driver.Class, code string) (*container.Config, *container.HostConfig) {
+	config := &container.Config{
+		Image:       s.image.id,
+		User:        "0:0", // the agent's; it starts the function as the image's user
+		Env:         s.link.Env(socketDir),
+		Entrypoint:  []string{agentPath},
+		Cmd:         []string{},
+		WorkingDir:  "/",
+		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
+		Labels:      map[string]string{labelOwner: d.Owner, labelSandbox: string(s.id)},
+	}
+	none, limit := false, int64(processesAtOnce)
+	memory := int64(c.Memory + agentMemory)
+	hostConfig := &container.HostConfig{
+		NetworkMode:    "none",
+		ReadonlyRootfs: true,
+		Mounts: []mount.Mount{
+			bind(d.Agent, agentPath),
+			bind(s.link.Dir(), socketDir),
+		},
+		Tmpfs:       map[string]string{tmpDir: fmt.Sprintf("rw,exec,nosuid,nodev,mode=1777,size=%d", c.Tmp)},
+		CapDrop:     []string{"ALL"},
+		CapAdd:      []string{"SYS_CHROOT", "SETUID", "SETGID", "KILL"},
+		SecurityOpt: []string{"no-new-privileges"},
+		LogConfig:   container.LogConfig{Type: "none"},
+		OomScoreAdj: -999, // without its agent a sandbox is lost
+		Init:        &none,
+		Resources: container.Resources{
+			Memory:     memory,
+			MemorySwap: memory, // which is no swap at all
+			PidsLimit:  &limit,
+			Ulimits: []*container.Ulimit{
+				{Name: "nofile", Soft: openFiles, Hard: openFiles},
+				{Name: "core"},
+			},
+		},
+	}
+	if c.Network == rouse.NetworkEgress {
+		hostConfig.NetworkMode = egress
+	}
+	if code != "" {
+		hostConfig.Mounts = append(hostConfig.Mounts, bind(code, taskDir))
+	}
+	for _, volume := range s.image.volumes {
+		// Only /tmp can be written: a volume has no size of its own.
+		hostConfig.Mounts = append(hostConfig.Mounts, mount.Mount{Type: mount.TypeVolume, Target: volume, ReadOnly: true})
+	}
+	if c.CPU > 0 {
+		hostConfig.NanoCPUs = int64(c.CPU * 1e9)
+	} else {
+		hostConfig.CPUShares = max(2, int64(1024*float64(c.Memory)/float64(memoryPerCore)))
+	}
+	return config, hostConfig
+}
+
+func bind(source, target string) mount.Mount {
+	return mount.Mount{Type: mount.TypeBind, Source: source, Target: target, ReadOnly: true}
+}

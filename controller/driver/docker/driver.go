@@ -1,0 +1,146 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/docker/docker/client"
+	"golang.org/x/sys/unix"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver"
+)
+
+// Name is the word of --driver.
+const Name = "docker"
+
+// Options is what the driver is joined to.
+type Options struct {
+	Agents    driver.Agents
+	Planner   driver.Planner
+	Artifacts driver.Artifacts
+	Agent     string // the path of rouse-agent, the same for the engine as for us
+	Owner     string // names the data directory whose sandboxes these are
+	Log       *slog.Logger
+}
+
+// Driver makes containers.
+type Driver struct {
+	Options
+	api    *client.Client
+	host   host
+	cancel context.CancelFunc // ends what runs beside
+	done   <-chan struct{}    // closed by cancel
+	beside sync.WaitGroup
+
+	mu        sync.Mutex
+	sandboxes map[string]*sandbox // by container id, until stopped
+	images    map[string]image    // by id, which means the same for ever
+	users     map[string]user     // by image id
+}
+
+// host is what the engine says of itself.
+type host struct {
+	memory rouse.Bytes
+	cores  int
+	arch   string
+}
+
+var _ driver.Driver = (*Driver)(nil)
+
+// New finds the engine that the environment names (DOCKER_HOST, or the usual
+// socket) and follows its events until Close. No engine, or one that does not
+// share this host's kernel, is an Unavailable error.
+func New(ctx context.Context, o Options) (*Driver, error) {
+	api, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	if err != nil {
+		return nil, fmt.Errorf("reading DOCKER_HOST and its kin: %w", err)
+	}
+	h, err := meet(ctx, api)
+	if err != nil {
+		return nil, errors.Join(err, api.Close())
+	}
+	background, cancel := context.WithCancel(context.Background())
+	d := &Driver{
+		Options: o, api: api, host: h, cancel: cancel, done: background.Done(),
+		sandboxes: make(map[string]*sandbox),
+		images:    make(map[string]image),
+		users:     make(map[string]user),
+	}
+	d.beside.Add(1)
+	go func() {
+		defer d.beside.Done()
+		d.follow(background)
+	}()
+	return d, nil
+}
+
+func meet(ctx context.Context, api *client.Client) (host, error) {
+	var h host
+	err := call(ctx, "asking the engine about itself", func(ctx context.Context) error {
+		info, err := api.Info(ctx)
+		if err != nil {
+			return err
+		}
+		version, err := api.ServerVersion(ctx)
+		if err != nil {
+			return err
+		}
+		h = host{memory: rouse.Bytes(info.MemTotal), cores: info.NCPU, arch: version.Arch}
+		return sameKernel(info.KernelVersion)
+	})
+	return h, err
+}
+
+func sameKernel(engines string) error {
+	var own unix.Utsname
+	if err := unix.Uname(&own); err != nil {
+		return err
+	}
+	if release := unix.ByteSliceToString(own.Release[:]); release != engines {
+		return rouse.Errorf(rouse.Unavailable, "the Docker engine runs on another kernel (%s, here %s); Rouse needs an engine on this host", engines, release)
+	}
+	return nil
+}
+
+// Name is "docker".
+func (d *Driver) Name() string { return Name }
+
+// Close stops following the engine and removes the network of egress
+// sandboxes when nobody is on it. Sandboxes go on, for another Rouse to adopt.
+func (d *Driver) Close() error {
+	d.cancel()
+	d.beside.Wait()
+	d.removeNetwork()
+	return d.api.Close()
+}
+
+func (d *Driver) track(s *sandbox) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sandboxes[s.container] = s
+}
+
+func (d *Driver) forget(s *sandbox) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.sandboxes, s.container)
+}
+
+// tracked finds one sandbox by its container, or nil.
+func (d *Driver) tracked(container string) *sandbox {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.sandboxes[container]
+}
+
+func (d *Driver) allTracked() []*sandbox {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Collect(maps.Values(d.sandboxes))
+}

@@ -1,0 +1,271 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver"
+	"github.com/rousehq/rouse/controller/driver/internal/cgroup"
+)
+
+const (
+	// grace is how long a process may take to end when nothing else is said.
+	grace = 10 * time.Second
+	// noteDriver says in a sandbox's record whose it is.
+	noteDriver = "driver"
+)
+
+// sandbox is a container with an agent.
+type sandbox struct {
+	d         *Driver
+	id        rouse.SandboxID
+	link      driver.Link // nil when the record was lost: the sandbox can only be stopped
+	container string      // "" until it is made
+	image     image
+	runtime   bool          // the image is a runtime's base
+	answers   bool          // the agent has connected
+	gauge     *cgroup.Gauge // nil where the control group cannot be read
+	gone      chan struct{} // closed when the container or its agent has ended
+	end       func()
+
+	assigned sync.Once
+	stopping chan struct{} // holds a token while somebody stops the sandbox
+	stopped  bool          // under the token
+}
+
+var (
+	_ driver.Sandbox = (*sandbox)(nil)
+	_ driver.Adopter = (*sandbox)(nil)
+)
+
+func (d *Driver) newSandbox(id rouse.SandboxID, link driver.Link) *sandbox {
+	s := &sandbox{d: d, id: id, link: link, gone: make(chan struct{}), stopping: make(chan struct{}, 1)}
+	s.end = sync.OnceFunc(func() { close(s.gone) })
+	return s
+}
+
+func (s *sandbox) ID() rouse.SandboxID { return s.id }
+
+// make creates and starts the container and waits for its agent. Whoever calls
+// it stops the sandbox when it fails.
+func (s *sandbox) make(ctx context.Context, c driver.Class) error {
+	if err := s.link.Note(noteDriver, Name); err != nil {
+		return fmt.Errorf("writing a sandbox's record: %w", err)
+	}
+	if err := s.create(ctx, c); err != nil {
+		return err
+	}
+	s.d.track(s)
+	err := call(ctx, "starting a container", func(ctx context.Context) error {
+		return s.d.api.ContainerStart(ctx, s.container, container.StartOptions{})
+	})
+	if err != nil {
+		return refused("started", err)
+	}
+	s.measure(ctx)
+	return s.connected(ctx)
+}
+
+func (s *sandbox) create(ctx context.Context, c driver.Class) error {
+	ref, err := s.d.base(c.Image)
+	if err != nil {
+		return err
+	}
+	if s.image, err = s.d.inspect(ctx, ref); err != nil {
+		return missing(c.Image, err)
+	}
+	s.runtime = strings.HasPrefix(c.Image, runtimePrefix)
+	code, ok := "", true
+	if c.Code != "" {
+		if code, ok = s.d.Artifacts.Path(c.Code); !ok {
+			return rouse.Errorf(rouse.StartFailed, "the function's code is not on this machine; deploy it again")
+		}
+	}
+	if c.Network == rouse.NetworkEgress {
+		if err := s.d.ensureNetwork(ctx); err != nil {
+			return err
+		}
+	}
+	config, hostConfig := s.d.configuration(s, c, code)
+	err = call(ctx, "creating a container", func(ctx context.Context) error {
+		made, err := s.d.api.ContainerCreate(ctx, config, hostConfig, nil, nil, "rouse-"+string(s.id))
+		s.container = made.ID
+		return err
+	})
+	if errdefs.IsNotFound(err) {
+		return missing(c.Image, err)
+	}
+	return refused("made", err)
+}
+
+// refused gives the engine's refusal a code. What it says of paths and internals
+// stays in the log.
+func refused(what string, err error) error {
+	var coded *rouse.Error
+	if err == nil || errors.As(err, &coded) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return &rouse.Error{Code: rouse.StartFailed, Message: "the container could not be " + what, Cause: err}
+}
+
+// measure finds the container's control group. Where it cannot be read, as
+// from within another container, exits do not tell of memory.
+func (s *sandbox) measure(ctx context.Context) {
+	err := call(ctx, "inspecting a container", func(ctx context.Context) error {
+		r, err := s.d.api.ContainerInspect(ctx, s.container)
+		if err != nil {
+			return err
+		}
+		group, err := cgroup.Of(r.State.Pid, s.container)
+		if err != nil {
+			return err
+		}
+		s.gauge, err = cgroup.NewGauge(group)
+		return err
+	})
+	if err != nil {
+		s.d.Log.Debug("a sandbox's memory cannot be read", "sandbox", s.id, "error", err)
+	}
+}
+
+// connected waits for the agent, or for the container's end.
+func (s *sandbox) connected(ctx context.Context) error {
+	ctx, cancel := s.life(ctx)
+	defer cancel()
+	err := s.link.Connected(ctx)
+	if err == nil {
+		s.answers = true
+		s.watch()
+		return nil
+	}
+	select {
+	case <-s.gone:
+		return &rouse.Error{Code: rouse.StartFailed, Message: "the container ended before its agent answered", Cause: err}
+	default:
+		return fmt.Errorf("waiting for the agent: %w", err)
+	}
+}
+
+// watch ends the sandbox with its agent's connection.
+func (s *sandbox) watch() {
+	s.d.beside.Add(1)
+	go func() {
+		defer s.d.beside.Done()
+		select {
+		case <-s.link.Lost():
+			s.end()
+		case <-s.gone:
+		case <-s.d.done:
+		}
+	}()
+}
+
+// life is ctx until the sandbox ends. The caller calls the function it returns.
+func (s *sandbox) life(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		select {
+		case <-s.gone:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(); <-over }
+}
+
+// Wait blocks until the container or its agent has ended.
+func (s *sandbox) Wait(ctx context.Context) error {
+	select {
+	case <-s.gone:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Stop ends the process and the agent, and removes the container and the record.
+// When the engine does not answer it returns an Unavailable error and may be
+// called again.
+func (s *sandbox) Stop(ctx context.Context) error {
+	select {
+	case s.stopping <- struct{}{}:
+		defer func() { <-s.stopping }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.stopped {
+		return nil
+	}
+	s.terminate(ctx)
+	// What was begun is finished, even when the caller's time is over.
+	if err := s.remove(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	s.end()
+	s.d.forget(s)
+	if s.gauge != nil {
+		s.gauge.Close()
+	}
+	s.stopped = true
+	if s.link == nil {
+		return nil
+	}
+	return s.link.Close()
+}
+
+// terminate lets the process end by itself, until ctx or grace ends. An agent
+// that does not answer ends with its container.
+func (s *sandbox) terminate(ctx context.Context) {
+	if !s.answers {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	ctx, over := s.life(ctx)
+	defer over()
+	if err := s.link.Terminate(ctx); err != nil {
+		s.d.Log.Debug("an agent did not end by itself", "sandbox", s.id, "error", err)
+	}
+}
+
+// remove returns when the engine has no trace of the container.
+func (s *sandbox) remove(ctx context.Context) error {
+	if s.container == "" {
+		return nil
+	}
+	err := call(ctx, "removing a container", func(ctx context.Context) error {
+		return s.d.api.ContainerRemove(ctx, s.container, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	})
+	switch {
+	case errdefs.IsNotFound(err):
+		return nil
+	case errdefs.IsConflict(err): // somebody else removes it just now
+		return s.removed(ctx)
+	}
+	return err
+}
+
+func (s *sandbox) removed(ctx context.Context) error {
+	return call(ctx, "waiting for a container's removal", func(ctx context.Context) error {
+		result, errs := s.d.api.ContainerWait(ctx, s.container, container.WaitConditionRemoved)
+		select {
+		case <-result:
+			return nil
+		case err := <-errs:
+			if errdefs.IsNotFound(err) {
+				return nil
+			}
+			return err
+		}
+	})
+}
