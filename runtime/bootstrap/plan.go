@@ -61,6 +61,9 @@ func argv(spec rouse.Spec, e entry, l rouse.Layout) []string {
 	}
 	switch e.family {
 	case provided:
+		if spec.Contract == rouse.ContractHTTP && spec.Handler != "" {
+			return []string{path.Join(l.Task, spec.Handler)}
+		}
 		return []string{path.Join(l.Task, "bootstrap")}
 	case model:
 		return []string{program, "--model", path.Join(l.Task, modelFile(spec))}

@@ -36,9 +36,7 @@ async function main(name) {
   }
   try {
     const handler = await handlers.load(process.env.LAMBDA_TASK_ROOT || process.cwd(), name);
-    const answer = handlers.isStreaming(handler) ? answerStreaming : answerOnce;
-    report = null;
-    poll(client, handler, answer);
+    new Runtime(client, handler).poll();
   } catch (error) {
     die('Uncaught Exception', error, 129);
   }
@@ -60,77 +58,94 @@ function encode(error) {
   return [JSON.stringify(response), response.errorType];
 }
 
-// Takes the next event, once what the last one left in this turn of the event
-// loop has run.
-function poll(client, handler, answer) {
-  const again = () => poll(client, handler, answer);
-  setImmediate(async () => {
-    report = null;
+// Runtime feeds events to one handler. The handler is called as its method, as
+// AWS's client does, which users see in stack traces.
+class Runtime {
+  constructor(client, handler) {
+    this.client = client;
+    this.handler = handler;
+    this.answer = handlers.isStreaming(handler) ? this.answerStreaming : this.answerOnce;
+  }
+
+  // Takes the next event, once what the last one left in this turn of the event
+  // loop has run.
+  poll() {
+    setImmediate(async () => {
+      report = null;
+      try {
+        const { headers, body } = await this.client.next();
+        const id = headers['lambda-runtime-aws-request-id'];
+        Object.assign(logs.current, { requestId: id, tenantId: headers['lambda-runtime-aws-tenant-id'] });
+        report = (error) => this.client.fail(id, ...encode(error));
+        this.answer(id, headers, body);
+      } catch (error) {
+        lost(error);
+      }
+    });
+  }
+
+  answerOnce(id, headers, body) {
+    const again = () => this.poll();
+    const post = (result) => {
+      let text;
+      try {
+        text = JSON.stringify(result === undefined ? null : result) ?? 'null';
+      } catch {
+        throw new Error('Unable to stringify response body');
+      }
+      this.client.respond(id, text).then(again, lost);
+    };
+    const fail = (error) => void this.client.fail(id, ...encode(error)).then(again, lost);
+    const { callback, context, markDone } = reply(post, fail);
+    // A handler that neither returns a promise nor calls back answers null once
+    // nothing is left to run.
+    whenEmpty(() => {
+      markDone();
+      whenEmpty(() => {});
+      this.client.respond(id, 'null').then(again, lost);
+    });
     try {
-      const { headers, body } = await client.next();
-      const id = headers['lambda-runtime-aws-request-id'];
-      Object.assign(logs.current, { requestId: id, tenantId: headers['lambda-runtime-aws-tenant-id'] });
-      report = (error) => client.fail(id, ...encode(error));
-      answer(client, handler, id, headers, body, again);
+      const result = this.handler(JSON.parse(body), Object.assign(context, describe(headers)), callback);
+      if (typeof result?.then === 'function') {
+        result.then(context.succeed, context.fail).catch(context.fail);
+      }
     } catch (error) {
-      die('Runtime API', error, 1);
+      callback(error);
     }
-  });
-}
+  }
 
-function answerOnce(client, handler, id, headers, body, again) {
-  const lost = (error) => die('Runtime API', error, 1);
-  const post = (result) => {
-    let text;
+  async answerStreaming(id, headers, body) {
+    let waits = true;
+    const start = (contentType) => this.client.stream(id, contentType);
+    const stream = new streams.ResponseStream(start, handlers.highWaterMark(this.handler));
+    report = (error) => stream.fail(error);
+    stream.on('error', lost);
+    const context = {
+      get callbackWaitsForEmptyEventLoop() { return waits; },
+      set callbackWaitsForEmptyEventLoop(value) { waits = value; },
+    };
+    const next = () => {
+      if (!waits) return this.poll();
+      whenEmpty(() => { whenEmpty(() => {}); this.poll(); });
+    };
     try {
-      text = JSON.stringify(result === undefined ? null : result) ?? 'null';
-    } catch {
-      throw new Error('Unable to stringify response body');
+      const result = this.handler(JSON.parse(body), stream, Object.assign(context, describe(headers)));
+      if (typeof result?.then !== 'function') throw 'Streaming does not support non-async handlers.';
+      if (await result !== undefined) console.warn('Streaming handlers ignore return values.');
+      // What the handler left running may still be writing.
+      if (!stream.writableFinished) await new Promise((done) => stream.once('finish', done));
+      next();
+    } catch (error) {
+      logs.logError('Invoke Error', error);
+      stream.fail(error).then(next, lost);
     }
-    client.respond(id, text).then(again, lost);
-  };
-  const { callback, context, markDone } = reply(post, (error) => client.fail(id, ...encode(error)).then(again, lost));
-  // A handler that neither returns a promise nor calls back answers null once
-  // nothing is left to run.
-  whenEmpty(() => {
-    markDone();
-    whenEmpty(() => {});
-    client.respond(id, 'null').then(again, lost);
-  });
-  try {
-    const result = handler(JSON.parse(body), Object.assign(context, describe(headers)), callback);
-    if (typeof result?.then === 'function') {
-      result.then(context.succeed, context.fail).catch(context.fail);
-    }
-  } catch (error) {
-    callback(error);
   }
 }
 
-async function answerStreaming(client, handler, id, headers, body, again) {
-  let waits = true;
-  const stream = new streams.ResponseStream((type) => client.stream(id, type), handlers.highWaterMark(handler));
-  const context = {
-    get callbackWaitsForEmptyEventLoop() { return waits; },
-    set callbackWaitsForEmptyEventLoop(value) { waits = value; },
-  };
-  const next = () => {
-    if (waits) whenEmpty(() => { whenEmpty(() => {}); again(); });
-    else again();
-  };
-  report = (error) => stream.fail(error);
-  stream.on('error', () => {}); // the host ended the exchange; the next poll says so
-  try {
-    const result = handler(JSON.parse(body), stream, Object.assign(context, describe(headers)));
-    if (typeof result?.then !== 'function') throw 'Streaming does not support non-async handlers.';
-    if (await result !== undefined) console.warn('Streaming handlers ignore return values.');
-    if (!stream.writableEnded) throw 'Response stream is not finished.';
-    if (!stream.writableFinished) await new Promise((done) => stream.once('close', done));
-    next();
-  } catch (error) {
-    logs.logError('Invoke Error', error);
-    stream.fail(error).then(next, next);
-  }
+// Without the Runtime API there is nothing left to do.
+function lost(error) {
+  report = null;
+  die('Runtime API', error, 1);
 }
 
 module.exports = { main };

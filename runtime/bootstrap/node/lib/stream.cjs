@@ -5,7 +5,7 @@ const { Writable } = require('node:stream');
 const { InvalidStreamingOperation, toResponse } = require('./errors.cjs');
 
 class ResponseStream extends Writable {
-  #start; #wire; #contentType = 'application/octet-stream';
+  #start; #opened; #contentType = 'application/octet-stream';
 
   // start(contentType) begins the answer and resolves to its writer.
   constructor(start, highWaterMark) {
@@ -14,7 +14,7 @@ class ResponseStream extends Writable {
   }
 
   setContentType(contentType) {
-    if (this.#wire) throw new InvalidStreamingOperation('Cannot set content-type, too late.');
+    if (this.#opened) throw new InvalidStreamingOperation('Cannot set content-type, too late.');
     this.#contentType = contentType;
   }
 
@@ -24,25 +24,29 @@ class ResponseStream extends Writable {
     return super.write(plain ? chunk : JSON.stringify(chunk), ...rest);
   }
 
-  async #open() {
-    if (this.#wire) return;
-    this.#wire = await this.#start(this.#contentType);
-    if (this.prelude) await new Promise((done) => this.#wire.write(this.prelude, done));
+  // Resolves to the writer; the answer begins with the first byte.
+  #open() {
+    this.#opened ??= this.#start(this.#contentType).then(async (wire) => {
+      if (this.prelude) await new Promise((done) => wire.write(this.prelude, done));
+      return wire;
+    });
+    return this.#opened;
   }
 
   _write(chunk, _encoding, done) {
-    this.#open().then(() => this.#wire.write(chunk, done), done);
+    this.#open().then((wire) => wire.write(chunk, done), done);
   }
 
   _final(done) {
-    this.#open().then(() => this.#wire.end({})).then(() => done(), done);
+    this.#open().then((wire) => wire.end({})).then(() => done(), done);
   }
 
-  // Ends the answer with an error, whatever was sent before.
+  // Ends the answer with an error, behind what was written before.
   async fail(error) {
     const response = toResponse(error);
-    await this.#open();
-    await this.#wire.end({
+    if (this.writableLength > 0) await new Promise((done) => super.write('', done));
+    const wire = await this.#open();
+    await wire.end({
       'Lambda-Runtime-Function-Error-Type': response.errorType,
       'Lambda-Runtime-Function-Error-Body': Buffer.from(JSON.stringify(response)).toString('base64'),
     });

@@ -73,4 +73,7 @@ exports.streamThrows = awslambda.streamifyResponse(async (event, stream) => {
   stream.write('partial');
   throw new Custom('midway');
 });
-exports.streamUnfinished = awslambda.streamifyResponse(async (event, stream) => { stream.write('partial'); });
+exports.streamLater = awslambda.streamifyResponse(async (event, stream) => {
+  stream.write('now,');
+  setTimeout(() => stream.end('later'), 5);
+});
