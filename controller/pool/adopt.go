@@ -1,0 +1,85 @@
+package pool
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver"
+)
+
+// adoptTimeout is how long an agent of an earlier host process has to reconnect.
+const adoptTimeout = 5 * time.Second
+
+// restarter is a target that can say that the process it found was at work
+// when the earlier host process died, and so has to be started again.
+type restarter interface{ NeedsRestart() bool }
+
+// Adopt takes over what an earlier host process with the same data directory
+// left running, and removes what cannot be taken over. It blocks until that is
+// done and reports the numbers of both. It is called once, before the first Acquire.
+func (p *Pool) Adopt(ctx context.Context) (adopted, removed int, err error) {
+	left, err := p.config.Driver.List(ctx)
+	if err != nil {
+		return 0, 0, fmt.Errorf("listing what an earlier run left: %w", err)
+	}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, sandbox := range left {
+		all.Go(func() {
+			taken := p.adopt(ctx, sandbox)
+			if !taken {
+				if err := p.remove(sandbox); err != nil {
+					p.config.Log.Warn("removing a sandbox of an earlier run failed", "sandbox", sandbox.ID(), "error", err)
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if taken {
+				adopted++
+			} else {
+				removed++
+			}
+		})
+	}
+	all.Wait()
+	return adopted, removed, nil
+}
+
+// adopt makes an instance of sandbox, or says that it is of no use.
+func (p *Pool) adopt(ctx context.Context, sandbox driver.Sandbox) bool {
+	adopter, ok := sandbox.(driver.Adopter)
+	if !ok {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, adoptTimeout)
+	defer cancel()
+	id, endpoint, err := adopter.Adopt(ctx)
+	if err != nil {
+		p.config.Log.Info("a sandbox of an earlier run cannot be taken over", "sandbox", sandbox.ID(), "error", err)
+		return false
+	}
+	r, err := p.revision(id)
+	if err != nil {
+		return false // its function was deleted or deployed over since
+	}
+	target, err := p.config.Attach(r.rev, sandbox.ID(), endpoint)
+	if err != nil {
+		return false
+	}
+	i := &instance{
+		id: sandbox.ID(), state: rouse.Starting, adopted: true, created: time.Now(), place: -1,
+		sandbox: sandbox, endpoint: endpoint, target: target,
+	}
+	p.ledger.occupy(r.rev.Spec.Memory)
+	r.do(func(s *state, now time.Time) actions { return s.adopt(now, i) })
+	p.spawn(func() { r.guard(i) })
+	if again, ok := target.(restarter); ok && again.NeedsRestart() {
+		p.spawn(func() { r.restart(i) })
+		return true
+	}
+	p.spawn(func() { r.finish(i, nil, r.ready(i)) })
+	return true
+}

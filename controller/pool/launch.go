@@ -1,0 +1,183 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver"
+	"github.com/rousehq/rouse/controller/scale"
+)
+
+const (
+	// makeTimeout bounds what an engine may take to make and start a sandbox.
+	makeTimeout = 2 * time.Minute
+	// stopTimeout bounds what it may take to remove one, beyond the grace.
+	stopTimeout = 30 * time.Second
+)
+
+// initTimeout is how long rev's code may take to get ready: on Lambda an init
+// has 10 s and is then tried within the request's own time; a server that loads
+// a model is given a minute at least.
+func initTimeout(rev rouse.Revision) time.Duration {
+	if rev.Spec.Contract == rouse.ContractLambda {
+		return 10*time.Second + rev.Spec.Timeout.D()
+	}
+	return max(time.Minute, rev.Spec.Timeout.D())
+}
+
+// start makes a sandbox for i and brings the revision up in it. It belongs to
+// no request, so that a caller who leaves never cancels a start that others share.
+func (r *revision) start(i *instance) {
+	timings, err := r.bringUp(i)
+	r.pool.runGrants(r.pool.ledger.began())
+	r.finish(i, timings, err)
+}
+
+// finish announces what came of a start or a restart.
+func (r *revision) finish(i *instance, timings []rouse.Timing, err error) {
+	p := r.pool
+	if p.config.Observer != nil {
+		p.config.Observer.InstanceStarted(r.rev.Function, timings, err)
+	}
+	if err != nil {
+		p.config.Log.Warn("start failed", "function", r.rev.Function, "revision", r.rev.ID.Short(), "instance", i.id, "error", err)
+		r.do(func(s *state, now time.Time) actions { return s.failed(now, i, startError(err)) })
+		return
+	}
+	run := 0
+	r.do(func(s *state, now time.Time) actions {
+		run = i.run
+		if len(timings) > 0 {
+			r.reload = sum(timings)
+		}
+		return s.started(now, i, timings)
+	})
+	p.spawn(func() { r.watch(i, run) })
+}
+
+func (r *revision) bringUp(i *instance) (timings []rouse.Timing, err error) {
+	p, clock := r.pool, stopwatch{last: i.created}
+	ctx, cancel := context.WithTimeout(p.life, makeTimeout)
+	defer cancel()
+	sandbox, err := p.config.Driver.Make(ctx, driver.Plain(r.rev))
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	i.id, i.sandbox = sandbox.ID(), sandbox
+	r.mu.Unlock()
+	clock.lap(rouse.PhaseSandbox)
+	i.endpoint, err = i.sandbox.Assign(ctx, r.rev)
+	if err != nil {
+		return nil, err
+	}
+	clock.lap(rouse.PhaseStart)
+	i.target, err = p.config.Attach(r.rev, i.id, i.endpoint)
+	if err != nil {
+		return nil, err
+	}
+	p.spawn(func() { r.guard(i) })
+	if err = r.ready(i); err != nil {
+		return nil, err
+	}
+	clock.lap(rouse.PhaseInit)
+	return clock.timings, nil
+}
+
+func (r *revision) ready(i *instance) error {
+	ctx, cancel := context.WithTimeout(r.pool.life, initTimeout(r.rev))
+	defer cancel()
+	return i.target.Ready(ctx)
+}
+
+// restart starts i's process again in the same sandbox, so that /tmp survives.
+func (r *revision) restart(i *instance) {
+	clock := stopwatch{last: time.Now()}
+	err := func() error {
+		ctx, cancel := context.WithTimeout(r.pool.life, makeTimeout)
+		defer cancel()
+		i.target.Reset()
+		if err := i.endpoint.Process.Restart(ctx); err != nil {
+			return fmt.Errorf("restarting the process: %w", err)
+		}
+		clock.lap(rouse.PhaseStart)
+		return r.ready(i)
+	}()
+	clock.lap(rouse.PhaseInit)
+	r.finish(i, clock.timings, err)
+}
+
+// watch tells the state when i's process ends in its run-th start.
+func (r *revision) watch(i *instance, run int) {
+	exit, err := i.endpoint.Process.Wait(r.pool.life)
+	if err != nil {
+		return // the sandbox is gone, which guard sees, or the pool is closed
+	}
+	r.do(func(s *state, now time.Time) actions { return s.exited(now, i, run, exit.OOM) })
+}
+
+// guard tells the state when i's sandbox ends, whoever ended it.
+func (r *revision) guard(i *instance) {
+	if err := i.sandbox.Wait(r.pool.life); err != nil && r.pool.life.Err() != nil {
+		return
+	}
+	r.do(func(s *state, now time.Time) actions { return s.vanished(now, i) })
+}
+
+// stop removes i's sandbox, however often that takes: until it is gone, its
+// memory is not free. Only the end of the pool ends the attempts.
+func (r *revision) stop(i *instance) {
+	p := r.pool
+	if i.target != nil {
+		_ = i.target.Close() // what it had open is about to be gone anyway
+	}
+	for attempt := 1; i.sandbox != nil; attempt++ {
+		err := p.remove(i.sandbox)
+		if err == nil {
+			break
+		}
+		p.config.Log.Warn("stopping a sandbox failed", "function", r.rev.Function, "instance", i.id, "attempt", attempt, "error", err)
+		select {
+		case <-time.After(scale.Backoff(attempt)):
+		case <-p.life.Done():
+			return
+		}
+	}
+	r.do(func(s *state, now time.Time) actions { return s.gone(now, i) })
+	p.runGrants(p.ledger.gone(r.rev.Spec.Memory))
+	r.forget()
+	p.changed()
+}
+
+// remove stops a sandbox. It goes on while the pool is closing.
+func (p *Pool) remove(s driver.Sandbox) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.life), p.config.Grace+stopTimeout)
+	defer cancel()
+	err := s.Stop(ctx)
+	if errors.Is(err, rouse.ErrGone) {
+		return nil
+	}
+	return err
+}
+
+// stopwatch measures the phases of a start.
+type stopwatch struct {
+	last    time.Time
+	timings []rouse.Timing
+}
+
+func (w *stopwatch) lap(phase rouse.Phase) {
+	now := time.Now()
+	w.timings = append(w.timings, rouse.Timing{Phase: phase, Took: now.Sub(w.last)})
+	w.last = now
+}
+
+func sum(timings []rouse.Timing) (total time.Duration) {
+	for _, t := range timings {
+		total += t.Took
+	}
+	return total
+}

@@ -1,0 +1,230 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver"
+)
+
+// Config is what a Pool needs. Driver, Attach, Lookup and Log must be set.
+type Config struct {
+	Driver driver.Driver
+	// Attach opens the host's side of an instance's contract on its endpoint and
+	// takes care of its output. The pool closes the target.
+	Attach func(rouse.Revision, rouse.InstanceID, rouse.Endpoint) (rouse.Target, error)
+	// Lookup finds a revision with its function's settings.
+	Lookup func(rouse.RevisionID) (rouse.Revision, rouse.Settings, error)
+	// MaxInstances, MaxStarts and Memory are the host's limits over all revisions.
+	MaxInstances int
+	MaxStarts    int
+	Memory       rouse.Bytes
+	// Grace is what a process gets between SIGTERM and SIGKILL.
+	Grace    time.Duration
+	Observer Observer
+	Log      *slog.Logger
+}
+
+// Observer is told of what the pool does. Its methods must not block.
+type Observer interface {
+	// InstanceStarted reports a start or a restart with its phases, or its failure.
+	InstanceStarted(fn rouse.FunctionName, timings []rouse.Timing, err error)
+	// Evicted reports an idle instance that made room.
+	Evicted(fn rouse.FunctionName)
+}
+
+// Pool owns every instance and lends its capacity.
+type Pool struct {
+	config Config
+	ledger *ledger
+	life   context.Context // of everything that outlives a request; ends in Close
+	end    context.CancelFunc
+
+	revisions sync.Map   // rouse.RevisionID → *revision
+	evicting  sync.Mutex // one search for room at a time; taken before a revision's
+
+	mu        sync.Mutex
+	functions map[rouse.FunctionName]*tokens
+	ended     bool           // nothing is spawned any more
+	work      sync.WaitGroup // starts, stops and watches
+
+	closing atomic.Bool
+	left    chan struct{} // has a token after an instance has gone
+}
+
+var _ rouse.Leaser = (*Pool)(nil)
+
+// New makes an empty pool. Close ends it.
+func New(c Config) *Pool {
+	if c.Grace == 0 {
+		c.Grace = 2 * time.Second
+	}
+	life, end := context.WithCancel(context.Background())
+	return &Pool{
+		config:    c,
+		ledger:    &ledger{limits: limits{instances: c.MaxInstances, starts: c.MaxStarts, memory: c.Memory}},
+		life:      life,
+		end:       end,
+		functions: map[rouse.FunctionName]*tokens{},
+		left:      make(chan struct{}, 1),
+	}
+}
+
+// Acquire lends capacity of rev; see rouse.Leaser. Errors are Throttled when
+// the queue refuses, the failed start's own, Unavailable when the host is out of
+// memory or shutting down, and ctx's when it ends first.
+func (p *Pool) Acquire(ctx context.Context, id rouse.RevisionID, size rouse.Bytes) (*rouse.Lease, error) {
+	if p.closing.Load() {
+		return nil, errClosing
+	}
+	r, err := p.revision(id)
+	if err != nil {
+		return nil, err
+	}
+	return r.acquire(ctx, &waiter{size: size})
+}
+
+// Warm blocks until an instance of rev is ready, starting one if need be. It
+// makes rev known with settings, whether or not a function points at it yet.
+func (p *Pool) Warm(ctx context.Context, rev rouse.Revision, settings rouse.Settings) error {
+	if p.closing.Load() {
+		return errClosing
+	}
+	lease, err := p.add(rev, settings).acquire(ctx, &waiter{warm: true})
+	if err != nil {
+		return err
+	}
+	lease.Release(nil)
+	return nil
+}
+
+// Changed takes fn's new settings. Revisions that fn no longer points at drain;
+// its newest one gets the provisioned instances.
+func (p *Pool) Changed(fn rouse.Function) {
+	p.reserve(fn.Name).set(fn.Settings.Reserved)
+	if fn.Settings.Provisioned > 0 && fn.Latest != "" {
+		if _, err := p.revision(fn.Latest); err != nil {
+			p.config.Log.Error("provisioned instances cannot start", "function", fn.Name, "error", err)
+		}
+	}
+	current := fn.Revisions()
+	for r := range p.all() {
+		if r.rev.Function == fn.Name {
+			r.configure(settingsFor(fn, r.rev.ID), !slices.Contains(current, r.rev.ID))
+		}
+	}
+}
+
+// settingsFor are fn's settings as its revision id has them: what is
+// provisioned belongs to the newest.
+func settingsFor(fn rouse.Function, id rouse.RevisionID) rouse.Settings {
+	s := fn.Settings
+	if id != fn.Latest {
+		s.Provisioned = 0
+	}
+	return s
+}
+
+// Retire drains a revision: what runs is finished, what is idle goes at once,
+// and late arrivals are still served. It does not block.
+func (p *Pool) Retire(id rouse.RevisionID) {
+	if r, ok := p.revisions.Load(id); ok {
+		r := r.(*revision)
+		r.do(func(s *state, now time.Time) actions { return s.configure(now, s.settings, true) })
+	}
+}
+
+// StopInstance drains one instance. It does not block.
+func (p *Pool) StopInstance(id rouse.InstanceID) error {
+	for r := range p.all() {
+		found := false
+		r.do(func(s *state, now time.Time) actions {
+			for i := range s.instances {
+				if found = i.id == id; found {
+					return s.end(now, i, false)
+				}
+			}
+			return actions{}
+		})
+		if found {
+			return nil
+		}
+	}
+	return rouse.Errorf(rouse.NotFound, "no instance %q", id)
+}
+
+// revision finds or makes the keeper of a revision's instances.
+func (p *Pool) revision(id rouse.RevisionID) (*revision, error) {
+	if r, ok := p.revisions.Load(id); ok {
+		return r.(*revision), nil
+	}
+	rev, settings, err := p.config.Lookup(id)
+	if err != nil {
+		return nil, err
+	}
+	if rev.Spec.Memory > p.config.Memory {
+		return nil, rouse.Errorf(rouse.Unavailable, "memory %s: the host's budget for functions is %s", rev.Spec.Memory, p.config.Memory)
+	}
+	return p.add(rev, settings), nil
+}
+
+func (p *Pool) add(rev rouse.Revision, settings rouse.Settings) *revision {
+	tokens := p.reserve(rev.Function)
+	tokens.set(settings.Reserved)
+	r := newRevision(p, rev, settings, tokens)
+	if known, loaded := p.revisions.LoadOrStore(rev.ID, r); loaded {
+		r = known.(*revision)
+	}
+	return r
+}
+
+func (p *Pool) reserve(fn rouse.FunctionName) *tokens {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.functions[fn]
+	if t == nil {
+		t = newTokens(nil)
+		p.functions[fn] = t
+	}
+	return t
+}
+
+func (p *Pool) all() func(yield func(*revision) bool) {
+	return func(yield func(*revision) bool) {
+		p.revisions.Range(func(_, r any) bool { return yield(r.(*revision)) })
+	}
+}
+
+// spawn runs f and has Close wait for it. Once Close has seen the last
+// instance go, it does nothing.
+func (p *Pool) spawn(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.ended {
+		p.work.Go(f)
+	}
+}
+
+func (p *Pool) runGrants(grants []func()) {
+	for _, grant := range grants {
+		grant()
+	}
+}
+
+// startError gives an error of a driver or target the words for callers.
+func startError(err error) error {
+	var e *rouse.Error
+	if errors.As(err, &e) {
+		return err
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &rouse.Error{Code: rouse.StartFailed, Message: "the start took too long", Cause: err}
+	}
+	return &rouse.Error{Code: rouse.StartFailed, Message: "the sandbox could not be started: " + err.Error(), Cause: err}
+}

@@ -1,0 +1,253 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/rousehq/rouse"
+)
+
+// revision carries out what the state of one revision decides.
+type revision struct {
+	pool   *Pool
+	rev    rouse.Revision
+	demand *demand
+
+	mu    sync.Mutex
+	state state
+	timer *time.Timer
+	// What eviction weighs: how often requests come, and how long a start takes.
+	arrivals    uint64
+	first, last time.Time
+	reload      time.Duration
+}
+
+func newRevision(p *Pool, rev rouse.Revision, settings rouse.Settings, tokens *tokens) *revision {
+	r := &revision{pool: p, rev: rev, state: state{
+		settings:  settings,
+		tokens:    tokens,
+		instances: map[*instance]struct{}{},
+	}}
+	r.demand = &demand{memory: rev.Spec.Memory, grant: r.granted}
+	return r
+}
+
+// acquire waits for an instance on behalf of w.
+func (r *revision) acquire(ctx context.Context, w *waiter) (*rouse.Lease, error) {
+	now := time.Now()
+	r.mu.Lock()
+	if r.state.removed {
+		r.mu.Unlock()
+		return r.again(ctx, w)
+	}
+	if w.granted == nil && r.state.pick() == nil {
+		w.granted = make(chan grant, 1)
+	}
+	r.count(now)
+	inst, acts, err := r.state.acquire(now, w, r.pool.ledger.headroom)
+	if inst == nil && err == nil && w.granted == nil {
+		w.granted = make(chan grant, 1) // an instance was there, but no token
+	}
+	then := r.book(&acts)
+	r.mu.Unlock()
+	r.act(acts, then)
+	switch {
+	case err != nil:
+		return nil, err
+	case inst != nil:
+		return r.lease(inst, w, now, false), nil
+	}
+	return r.await(ctx, w)
+}
+
+// again acquires from the revision's new keeper, since r was forgotten.
+func (r *revision) again(ctx context.Context, w *waiter) (*rouse.Lease, error) {
+	next, err := r.pool.revision(r.rev.ID)
+	if err != nil {
+		return nil, err
+	}
+	return next.acquire(ctx, w)
+}
+
+// await waits for w's grant, and gives back one that raced with ctx's end.
+func (r *revision) await(ctx context.Context, w *waiter) (*rouse.Lease, error) {
+	select {
+	case g := <-w.granted:
+		if g.err != nil {
+			return nil, g.err
+		}
+		return r.lease(g.inst, w, w.since, true), nil
+	case <-ctx.Done():
+	}
+	overdue := r.overdue()
+	cancelled := false
+	r.do(func(s *state, now time.Time) (a actions) {
+		cancelled, a = s.cancel(now, w)
+		return a
+	})
+	if !cancelled {
+		if g := <-w.granted; g.err == nil {
+			r.release(g.inst, w, nil)
+		}
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil, overdue
+	}
+	return nil, ctx.Err()
+}
+
+// overdue says what a request that is still waiting has waited for in vain.
+func (r *revision) overdue() error {
+	if memory, _ := r.pool.ledger.shortage(); memory > 0 {
+		return &rouse.Error{Code: rouse.Unavailable, Message: "no memory to start an instance", RetryAfter: time.Second}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state.starting > 0 {
+		return rouse.Errorf(rouse.Timeout, "no instance became ready in time")
+	}
+	return rouse.Errorf(rouse.Timeout, "no instance became free in time")
+}
+
+func (r *revision) lease(i *instance, w *waiter, since time.Time, waited bool) *rouse.Lease {
+	l := rouse.NewLease(func(err error) { r.release(i, w, err) })
+	l.Instance, l.Revision, l.Target = i.id, r.rev.ID, i.target
+	if waited {
+		// Reading what the start wrote is safe: the grant came after it.
+		l.Cold, l.Timings = coldTimings(i, since)
+	}
+	return l
+}
+
+// coldTimings tells whether a request that came at since waited for i's start,
+// and what it waited for.
+func coldTimings(i *instance, since time.Time) (bool, []rouse.Timing) {
+	if since.After(i.ready) {
+		return false, []rouse.Timing{{Phase: rouse.PhaseQueue, Took: time.Since(since)}}
+	}
+	timings := make([]rouse.Timing, 0, len(i.timings)+1)
+	timings = append(timings, rouse.Timing{Phase: rouse.PhaseQueue, Took: max(i.created.Sub(since), 0)})
+	return true, append(timings, i.timings...)
+}
+
+func (r *revision) release(i *instance, w *waiter, err error) {
+	limited := !w.warm && r.state.tokens.give()
+	broken := errors.Is(err, rouse.ErrBroken)
+	idle := false
+	r.do(func(s *state, now time.Time) actions {
+		a := s.release(now, i, broken)
+		idle = i.idle()
+		return a
+	})
+	if limited {
+		r.pool.nudge(r.rev.Function, r)
+	}
+	if idle {
+		r.pool.makeRoom()
+	}
+}
+
+// do decides under the lock and acts after it.
+func (r *revision) do(decide func(*state, time.Time) actions) {
+	r.mu.Lock()
+	a := decide(&r.state, time.Now())
+	then := r.book(&a)
+	r.mu.Unlock()
+	r.act(a, then)
+}
+
+// book settles with the ledger what a asks for, under the lock, so that the
+// state's count is exact. The grants it returns are to be run without it.
+func (r *revision) book(a *actions) []func() {
+	switch {
+	case a.ask > 0:
+		return r.pool.ledger.ask(r.demand, a.ask)
+	case a.ask < 0:
+		taken := r.pool.ledger.withdraw(r.demand, -a.ask)
+		r.state.asked += -a.ask - taken // the rest is granted already and on its way
+	}
+	return nil
+}
+
+func (r *revision) act(a actions, grants []func()) {
+	for _, d := range a.grants {
+		d.to.granted <- d.grant
+	}
+	if a.launch != nil {
+		r.pool.spawn(func() { r.start(a.launch) })
+	}
+	for _, i := range a.restarts {
+		r.pool.spawn(func() { r.restart(i) })
+	}
+	for _, i := range a.stops {
+		r.pool.spawn(func() { r.stop(i) })
+	}
+	if !a.wake.IsZero() {
+		r.wakeAt(a.wake)
+	}
+	r.pool.runGrants(grants)
+	if a.ask > 0 {
+		r.pool.makeRoom()
+	}
+}
+
+func (r *revision) wakeAt(at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.state.removed:
+	case r.timer == nil:
+		r.timer = time.AfterFunc(time.Until(at), r.tick)
+	default:
+		r.timer.Reset(time.Until(at))
+	}
+}
+
+func (r *revision) tick() {
+	r.do((*state).tick)
+	r.forget()
+}
+
+// granted is the ledger's permission for one start.
+func (r *revision) granted() {
+	launched := false
+	r.do(func(s *state, now time.Time) actions {
+		a := s.granted(now)
+		launched = a.launch != nil
+		return a
+	})
+	if !launched {
+		r.pool.runGrants(r.pool.ledger.began())
+		r.pool.runGrants(r.pool.ledger.gone(r.rev.Spec.Memory))
+	}
+}
+
+func (r *revision) configure(settings rouse.Settings, retired bool) {
+	r.do(func(s *state, now time.Time) actions { return s.configure(now, settings, retired) })
+	r.forget()
+}
+
+// forget drops a revision that has nothing to remember, so that ten thousand
+// functions that ran once cost what they cost before.
+func (r *revision) forget() {
+	r.mu.Lock()
+	s := &r.state
+	done := len(s.instances) == 0 && s.waiters.len == 0 && s.asked == 0 && s.armed.IsZero() && s.want() == 0 &&
+		!time.Now().Before(s.retryAt)
+	if done && !s.removed {
+		s.removed = true
+		r.pool.revisions.CompareAndDelete(r.rev.ID, r)
+	}
+	r.mu.Unlock()
+}
+
+// count notes an arrival. The lock is held.
+func (r *revision) count(now time.Time) {
+	if r.arrivals == 0 {
+		r.first = now
+	}
+	r.arrivals++
+	r.last = now
+}

@@ -1,0 +1,226 @@
+package pool
+
+import (
+	"time"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/scale"
+)
+
+// settle brings the state to rest after any change: free room goes to the
+// front waiters, and what is starting is made to match what is still needed.
+func (s *state) settle(now time.Time, a actions) actions {
+	for s.waiters.first != nil {
+		w := s.waiters.first
+		i := s.pick()
+		if i == nil || !s.take(w) {
+			break
+		}
+		s.waiters.remove(w)
+		s.lend(i)
+		a.grants = append(a.grants, delivery{w, grant{inst: i}})
+	}
+	if s.retired || s.settings.Idle == 0 {
+		for i := range s.instances {
+			if s.expired(now, i) {
+				a = s.drain(i, a)
+			}
+		}
+	}
+	n := s.shortfall(now)
+	s.asked += n
+	a.ask += n
+	// An armed timer finds out by itself what comes after it, so that a release
+	// need not look at every instance; only a back-off can be due earlier.
+	if s.armed.IsZero() || s.failures > 0 {
+		if at := s.wake(now); !at.IsZero() && (s.armed.IsZero() || at.Before(s.armed)) {
+			s.armed, a.wake = at, at
+		}
+	}
+	return a
+}
+
+// shortfall is how many starts to ask for, or, negative, to withdraw.
+func (s *state) shortfall(now time.Time) int {
+	room := int(^uint(0) >> 1)
+	if s.settings.MaxInstances > 0 {
+		room = s.settings.MaxInstances - len(s.instances) - s.asked
+	}
+	if now.Before(s.retryAt) {
+		room = 0
+	}
+	coming := s.starting + s.asked
+	// Provisioned places that are still to be filled, beyond those coming anyway.
+	missing := max(s.want()-s.provisioned(), 0)
+	need := max(scale.Places(s.usable(), s.settings.Concurrency), missing+s.startingProvisioned())
+	if s.probe {
+		need = max(need, 1)
+	}
+	return max(min(need-coming, max(room, 0)), -s.asked)
+}
+
+// usable is how many waiters could be lent an instance if there were one.
+func (s *state) usable() int {
+	n := s.waiters.len
+	if limit := s.tokens.limit(); limit >= 0 {
+		n = min(n, max(limit-s.tokens.inUse(), 0))
+		if n == 0 && s.waiters.first != nil && s.waiters.first.warm {
+			n = 1
+		}
+	}
+	return n
+}
+
+// want is how many provisioned instances there should be.
+func (s *state) want() int {
+	if s.retired || s.closed {
+		return 0
+	}
+	return s.settings.Provisioned
+}
+
+func (s *state) provisioned() int {
+	n := 0
+	if s.settings.Provisioned == 0 {
+		return 0
+	}
+	for i := range s.instances {
+		if i.provisioned && i.state != rouse.Draining {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *state) startingProvisioned() int {
+	n := 0
+	if s.settings.Provisioned == 0 {
+		return 0
+	}
+	for i := range s.instances {
+		if i.provisioned && i.state == rouse.Starting {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *state) ready() int {
+	n := 0
+	for i := range s.instances {
+		if i.state == rouse.Ready && !i.broken {
+			n++
+		}
+	}
+	return n
+}
+
+// pick is the instance to lend next: provisioned before on-demand, the most
+// recently used first, so that the others can grow old and go.
+func (s *state) pick() *instance {
+	if i := s.freeProvisioned.top(); i != nil {
+		return i
+	}
+	return s.freeOnDemand.top()
+}
+
+// take takes reserved concurrency for w.
+func (s *state) take(w *waiter) bool { return w.warm || s.tokens.take() }
+
+func (s *state) lend(i *instance) {
+	i.inUse++
+	i.idleSince = time.Time{}
+	if i.inUse >= s.settings.Concurrency {
+		s.withdraw(i)
+	}
+}
+
+// offer puts i on top of the instances with room.
+func (s *state) offer(i *instance) {
+	if i.place >= 0 || i.inUse >= s.settings.Concurrency {
+		return
+	}
+	if i.provisioned {
+		s.freeProvisioned.push(i)
+	} else {
+		s.freeOnDemand.push(i)
+	}
+}
+
+// withdraw takes i from the instances with room.
+func (s *state) withdraw(i *instance) {
+	if i.place < 0 {
+		return
+	}
+	if i.place < len(s.freeProvisioned) && s.freeProvisioned[i.place] == i {
+		s.freeProvisioned.remove(i)
+		return
+	}
+	s.freeOnDemand.remove(i)
+}
+
+// drain has i stopped: now if it is idle, else after its last release.
+func (s *state) drain(i *instance, a actions) actions {
+	s.withdraw(i)
+	i.state = rouse.Draining
+	if i.inUse == 0 {
+		a = s.stop(i, a)
+	}
+	return a
+}
+
+// stop has i's sandbox removed, once.
+func (s *state) stop(i *instance, a actions) actions {
+	if !i.stopping {
+		i.stopping = true
+		a.stops = append(a.stops, i)
+	}
+	return a
+}
+
+// backOff leaves the revision alone for a while that grows with its failures.
+func (s *state) backOff(now time.Time, err error) {
+	s.failures++
+	s.lastErr, s.retryAt = err, now.Add(scale.Backoff(s.failures))
+}
+
+// mend has a broken instance's process started again once nobody uses it.
+func (s *state) mend(i *instance, a actions) actions {
+	if i.inUse > 0 {
+		return a
+	}
+	if i.lost || s.retired || s.closed || s.settings.Idle == 0 && s.waiters.len == 0 && !i.provisioned {
+		return s.drain(i, a)
+	}
+	i.state = rouse.Starting
+	i.run++
+	s.starting++
+	a.restarts = append(a.restarts, i)
+	return a
+}
+
+func (s *state) expired(now time.Time, i *instance) bool {
+	if !i.idle() || i.provisioned && !s.retired {
+		return false
+	}
+	return s.retired || !now.Before(i.idleSince.Add(s.settings.Idle.D()))
+}
+
+// wake is when tick has something to do next, or zero.
+func (s *state) wake(now time.Time) time.Time {
+	var at time.Time
+	earlier := func(t time.Time) {
+		if at.IsZero() || t.Before(at) {
+			at = t
+		}
+	}
+	for i := range s.instances {
+		if i.idle() && !i.provisioned {
+			earlier(i.idleSince.Add(s.settings.Idle.D()))
+		}
+	}
+	if now.Before(s.retryAt) && (s.demanded || s.waiters.len > 0 || s.provisioned() < s.want()) {
+		earlier(s.retryAt)
+	}
+	return at
+}

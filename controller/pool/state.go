@@ -1,0 +1,314 @@
+package pool
+
+import (
+	"time"
+
+	"github.com/rousehq/rouse"
+)
+
+// state is what one revision's mutex guards. Its methods decide and return
+// actions; they neither block nor touch anything outside of it but the tokens
+// of its function. Times are arguments.
+type state struct {
+	settings  rouse.Settings
+	instances map[*instance]struct{}
+	starting  int // instances in state Starting
+	asked     int // starts asked of the ledger and not yet granted
+	waiters   fifo
+	tokens    *tokens // the function's reserved concurrency
+
+	// Instances with room: provisioned ones are used first.
+	freeProvisioned, freeOnDemand stack
+
+	failures int       // starts that came to nothing since the last good answer
+	lastErr  error     // of the last failed start, until one succeeds
+	retryAt  time.Time // no start before
+	demanded bool      // somebody was refused while backing off
+	probe    bool      // one start for whoever comes next after a back-off
+
+	armed time.Time // when tick will be called; zero for never
+
+	retired bool // no longer part of its function: idle instances go at once
+	closed  bool // takes nothing new
+	removed bool // no longer in the pool's table; look again
+}
+
+// actions are what a decision has to have done, once the lock is dropped.
+type actions struct {
+	ask      int // positive: starts to ask of the ledger; negative: to withdraw
+	launch   *instance
+	stops    []*instance
+	restarts []*instance
+	grants   []delivery
+	wake     time.Time // when to call tick; zero for never
+}
+
+type delivery struct {
+	to *waiter
+	grant
+}
+
+var errClosing = &rouse.Error{Code: rouse.Unavailable, Message: "the platform is shutting down", RetryAfter: time.Second}
+
+// acquire finds an instance with room, or queues a waiter, or refuses.
+// headroom tells how many instances the platform could still start.
+func (s *state) acquire(now time.Time, w *waiter, headroom func() int) (*instance, actions, error) {
+	if s.closed {
+		return nil, actions{}, errClosing
+	}
+	if s.waiters.len == 0 {
+		if i := s.pick(); i != nil && s.take(w) {
+			s.lend(i)
+			return i, actions{}, nil
+		}
+	}
+	if err := s.refusal(now, w, headroom); err != nil {
+		return nil, s.settle(now, actions{}), err
+	}
+	w.since = now
+	s.waiters.push(w)
+	return nil, s.settle(now, actions{}), nil
+}
+
+// refusal says why a request that cannot be served at once may not wait either.
+func (s *state) refusal(now time.Time, w *waiter, headroom func() int) error {
+	if s.lastErr != nil && now.Before(s.retryAt) && s.starting == 0 && s.ready() == 0 {
+		s.demanded = true
+		return s.lastErr
+	}
+	if w.warm {
+		return nil
+	}
+	if s.tokens.zero() {
+		return &rouse.Error{Code: rouse.Throttled, Message: "reserved concurrency is 0: every call is refused", RetryAfter: time.Second}
+	}
+	// A request whose own start is under way or can begin does not count as queued.
+	room := headroom() - s.asked
+	if s.settings.MaxInstances > 0 {
+		room = min(room, s.settings.MaxInstances-len(s.instances)-s.asked)
+	}
+	covered := (s.starting + s.asked + max(room, 0)) * s.settings.Concurrency
+	if limit := s.tokens.limit(); limit >= 0 {
+		covered = min(covered, max(limit-s.tokens.inUse(), 0))
+	}
+	if s.waiters.len >= s.settings.Queue+covered {
+		return &rouse.Error{
+			Code:       rouse.Throttled,
+			Message:    "all instances are busy and the queue is full",
+			RetryAfter: time.Second,
+		}
+	}
+	if s.waiters.bytes+w.size > s.settings.QueueBytes && s.waiters.len > 0 {
+		return &rouse.Error{Code: rouse.Throttled, Message: "the bodies of waiting requests fill the queue", RetryAfter: time.Second}
+	}
+	return nil
+}
+
+// cancel takes a waiter out of the queue. It is false when the waiter's grant
+// is already on its way.
+func (s *state) cancel(now time.Time, w *waiter) (bool, actions) {
+	if !s.waiters.remove(w) {
+		return false, actions{}
+	}
+	return true, s.settle(now, actions{})
+}
+
+// granted is the ledger's permission for one start. It returns no launch when
+// nobody needs the start any more; the permission then goes back.
+func (s *state) granted(now time.Time) actions {
+	s.asked--
+	provisioned := s.provisioned() < s.want()
+	needed := s.probe || s.usable() > s.starting*s.settings.Concurrency
+	if !provisioned && !needed {
+		return s.settle(now, actions{})
+	}
+	i := &instance{state: rouse.Starting, provisioned: provisioned, created: now, place: -1}
+	s.instances[i] = struct{}{}
+	s.starting++
+	return s.settle(now, actions{launch: i})
+}
+
+// started makes i ready after a start or a restart.
+func (s *state) started(now time.Time, i *instance, timings []rouse.Timing) actions {
+	if i.state != rouse.Starting {
+		return actions{}
+	}
+	if i.lost {
+		return s.failed(now, i, rouse.Errorf(rouse.StartFailed, "the sandbox ended while it was starting"))
+	}
+	s.starting--
+	s.lastErr, s.retryAt, s.demanded, s.probe = nil, time.Time{}, false, false
+	i.state, i.broken, i.ready, i.idleSince, i.timings = rouse.Ready, false, now, now, timings
+	s.offer(i)
+	return s.settle(now, actions{})
+}
+
+// failed ends i, whose start or restart came to nothing. The waiters fail with
+// it only when nothing else is starting or ready.
+func (s *state) failed(now time.Time, i *instance, err error) actions {
+	if i.state != rouse.Starting {
+		return actions{}
+	}
+	s.starting--
+	i.state = rouse.Draining
+	s.probe = false
+	s.backOff(now, err)
+	a := s.stop(i, actions{})
+	// Starts not yet begun would fail alike: they are asked for again later.
+	a.ask, s.asked = -s.asked, 0
+	if s.starting == 0 && s.ready() == 0 {
+		for w := s.waiters.first; w != nil; w = s.waiters.first {
+			s.waiters.remove(w)
+			a.grants = append(a.grants, delivery{w, grant{err: err}})
+		}
+	}
+	return s.settle(now, a)
+}
+
+// release gives a slot back after the last byte.
+func (s *state) release(now time.Time, i *instance, broken bool) actions {
+	full := i.inUse >= s.settings.Concurrency
+	i.inUse--
+	i.served++
+	i.broken = i.broken || broken
+	if !broken {
+		s.failures = 0
+	}
+	var a actions
+	switch {
+	case i.state == rouse.Ready && i.broken:
+		s.withdraw(i)
+		a = s.mend(i, a)
+	case i.state == rouse.Ready:
+		if full {
+			s.offer(i)
+		}
+		if i.inUse == 0 {
+			i.idleSince = now
+		}
+	case i.state == rouse.Draining && i.inUse == 0:
+		a = s.stop(i, a)
+	}
+	return s.settle(now, a)
+}
+
+// exited hears that i's process ended by itself in its run-th start.
+func (s *state) exited(now time.Time, i *instance, run int, oom bool) actions {
+	if i.run != run || i.state != rouse.Ready {
+		return actions{}
+	}
+	i.broken = true
+	s.withdraw(i)
+	// Memory that ran out may be in /tmp, so such a sandbox is not used again. A
+	// process that ends while idle is not restarted for nobody.
+	if oom || i.inUse == 0 {
+		if i.provisioned {
+			s.backOff(now, s.lastErr)
+		}
+		return s.settle(now, s.drain(i, actions{}))
+	}
+	return s.settle(now, actions{})
+}
+
+// vanished hears that i's sandbox ended by itself.
+func (s *state) vanished(now time.Time, i *instance) actions {
+	i.lost, i.broken = true, true
+	if i.state != rouse.Ready {
+		return actions{}
+	}
+	s.withdraw(i)
+	i.state = rouse.Draining
+	return s.settle(now, s.stop(i, actions{}))
+}
+
+// gone removes i after its sandbox has been removed.
+func (s *state) gone(now time.Time, i *instance) actions {
+	i.state = rouse.Gone
+	delete(s.instances, i)
+	return s.settle(now, actions{})
+}
+
+// tick stops what has been idle for too long and goes on after a back-off.
+func (s *state) tick(now time.Time) actions {
+	var a actions
+	s.armed = time.Time{}
+	if s.demanded && !now.Before(s.retryAt) {
+		s.demanded, s.probe = false, !s.retired
+	}
+	for i := range s.instances {
+		if s.expired(now, i) {
+			a = s.drain(i, a)
+		}
+	}
+	return s.settle(now, a)
+}
+
+// evict ends i if it is idle still.
+func (s *state) evict(now time.Time, i *instance) (bool, actions) {
+	if !i.idle() || i.provisioned {
+		return false, actions{}
+	}
+	return true, s.settle(now, s.drain(i, actions{}))
+}
+
+// end drains i; at once ends it in the middle of its requests.
+func (s *state) end(now time.Time, i *instance, atOnce bool) actions {
+	var a actions
+	if i.state == rouse.Ready {
+		a = s.drain(i, a)
+	}
+	if atOnce && i.state == rouse.Draining {
+		a = s.stop(i, a)
+	}
+	return s.settle(now, a)
+}
+
+// adopt takes in an instance that runs already.
+func (s *state) adopt(now time.Time, i *instance) actions {
+	s.instances[i] = struct{}{}
+	s.starting++
+	return s.settle(now, actions{})
+}
+
+// configure takes new settings.
+func (s *state) configure(now time.Time, settings rouse.Settings, retired bool) actions {
+	had := s.provisioned()
+	s.settings, s.retired, s.armed = settings, retired, time.Time{}
+	extra := had - s.want()
+	for i := range s.instances {
+		s.withdraw(i)
+		if i.provisioned && extra > 0 {
+			i.provisioned = false
+			extra--
+		}
+	}
+	for i := range s.instances {
+		if !i.provisioned && i.state == rouse.Ready && s.provisioned() < s.want() {
+			i.provisioned = true
+		}
+		if i.state == rouse.Ready && !i.broken && i.inUse < s.settings.Concurrency {
+			s.offer(i)
+		}
+	}
+	return s.tick(now)
+}
+
+// close refuses everything new and drains; at once fails those who wait and
+// ends what runs.
+func (s *state) close(now time.Time, atOnce bool) actions {
+	s.closed, s.retired, s.probe, s.demanded = true, true, false, false
+	var a actions
+	for w := s.waiters.first; atOnce && w != nil; w = s.waiters.first {
+		s.waiters.remove(w)
+		a.grants = append(a.grants, delivery{w, grant{err: errClosing}})
+	}
+	for i := range s.instances {
+		if i.state == rouse.Ready && (atOnce || i.inUse == 0) {
+			a = s.drain(i, a)
+		}
+		if i.state == rouse.Draining && atOnce {
+			a = s.stop(i, a)
+		}
+	}
+	return s.settle(now, a)
+}

@@ -1,0 +1,70 @@
+package pool
+
+import (
+	"time"
+
+	"github.com/rousehq/rouse"
+)
+
+// waiter is a request in a revision's queue.
+type waiter struct {
+	// granted receives exactly one answer unless the waiter is cancelled first.
+	// It has room for it, so that granting never blocks.
+	granted chan grant
+	since   time.Time
+	size    rouse.Bytes
+	// warm marks a wait for readiness alone: it passes the queue's limits and
+	// takes no reserved concurrency.
+	warm bool
+
+	prev, next *waiter
+	queued     bool
+}
+
+// grant is the end of a wait: an instance, or the reason why there is none.
+type grant struct {
+	inst *instance
+	err  error
+}
+
+// fifo is the queue of a revision's waiters, oldest first. Removal from the
+// middle is O(1), since any waiter may give up at any time.
+type fifo struct {
+	first, last *waiter
+	len         int
+	bytes       rouse.Bytes
+}
+
+func (q *fifo) push(w *waiter) {
+	w.queued = true
+	w.prev = q.last
+	if q.last != nil {
+		q.last.next = w
+	} else {
+		q.first = w
+	}
+	q.last = w
+	q.len++
+	q.bytes += w.size
+}
+
+// remove takes w out and says whether it was still queued.
+func (q *fifo) remove(w *waiter) bool {
+	if !w.queued {
+		return false
+	}
+	if w.prev != nil {
+		w.prev.next = w.next
+	} else {
+		q.first = w.next
+	}
+	if w.next != nil {
+		w.next.prev = w.prev
+	} else {
+		q.last = w.prev
+	}
+	w.prev, w.next, w.queued = nil, nil, false
+	q.len--
+	q.bytes -= w.size
+	return true
+}
