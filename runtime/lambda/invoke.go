@@ -1,0 +1,235 @@
+package lambda
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rousehq/rouse"
+)
+
+// invocation is one event on its way through the process. Its fields but done
+// are guarded by the Target's mu until done is closed.
+type invocation struct {
+	ev       *rouse.Event
+	arn      string
+	deadline time.Time
+	budget   time.Duration // for the message of a timeout
+
+	done  chan struct{} // closed when result or err is final
+	ended bool
+	// answered means that result is final but done is not closed yet.
+	answered bool
+	result   *rouse.Result
+	err      error
+	settled  func(error) // see Settle
+}
+
+// end makes inv's outcome final, once.
+func (inv *invocation) end(result *rouse.Result, err error) {
+	if !inv.ended {
+		inv.ended, inv.result, inv.err = true, result, err
+		close(inv.done)
+	}
+}
+
+// Invoke runs one event to its end. It blocks until the process has answered,
+// has ended, or has been ended because the deadline passed or ctx was done. See
+// rouse.EventTarget for its errors; the answer may come before the process is
+// ready for another event, for which there is Settle.
+func (t *Target) Invoke(ctx context.Context, ev *rouse.Event) (*rouse.Result, error) {
+	if len(ev.Payload) > t.o.MaxEvent {
+		return nil, rouse.Errorf(rouse.TooLarge, "event of %d bytes: at most %d are allowed", len(ev.Payload), t.o.MaxEvent)
+	}
+	now := time.Now()
+	inv := &invocation{ev: ev, arn: ev.ARN, deadline: ev.Deadline, done: make(chan struct{})}
+	if inv.arn == "" {
+		inv.arn = t.o.ARN
+	}
+	if inv.deadline.IsZero() {
+		inv.deadline = now.Add(t.o.Timeout)
+	}
+	inv.budget = inv.deadline.Sub(now)
+
+	t.mu.Lock()
+	if err := t.refuse(); err != nil {
+		t.mu.Unlock()
+		return nil, err
+	}
+	t.waiting = inv
+	t.alarm.Reset(inv.budget)
+	c := t.hand()
+	t.mu.Unlock()
+	if c != nil {
+		t.deliver(c, inv)
+	}
+	select {
+	case <-inv.done:
+	case <-ctx.Done():
+		t.abandon(inv, ctx.Err())
+		<-inv.done
+	}
+	return inv.result, inv.err
+}
+
+// refuse says why no event can be taken now, or nil. The caller holds mu.
+func (t *Target) refuse() error {
+	switch {
+	case t.closed:
+		return broken(rouse.FunctionError, rouse.ErrGone, "the instance is gone")
+	case t.exit != nil:
+		return broken(rouse.FunctionError, t.exit, "the process had ended before the event came")
+	case t.ending:
+		return broken(rouse.FunctionError, nil, "the process is being ended")
+	case t.waiting != nil || (t.current != nil && !t.current.ended):
+		return rouse.Errorf(rouse.Internal, "the instance has an event already")
+	}
+	return nil
+}
+
+// Settle calls done once the process is ready for another event: with nil when
+// it has polled, or with an error that wraps rouse.ErrBroken when it has ended
+// or did not poll before the deadline of the event it last had. It does not
+// block; done may be called before it returns, or by another goroutine, and
+// must not block. It is called at most once after each Invoke.
+func (t *Target) Settle(done func(error)) {
+	t.mu.Lock()
+	switch {
+	case t.current != nil:
+		t.current.settled = done
+		t.mu.Unlock()
+	case t.exit != nil || t.closed:
+		err := t.exit
+		t.mu.Unlock()
+		done(broken(rouse.FunctionError, err, "the process has ended"))
+	default:
+		t.mu.Unlock()
+		done(nil)
+	}
+}
+
+// hand takes a parked poll for the waiting event. nil means that there is
+// none, or nothing to hand. The caller holds mu, and calls deliver without it.
+func (t *Target) hand() *conn {
+	if t.waiting == nil || len(t.parked) == 0 || t.ending {
+		return nil
+	}
+	last := len(t.parked) - 1
+	c := t.parked[last]
+	t.parked = t.parked[:last]
+	t.current, t.waiting = t.waiting, nil
+	t.phase = running
+	if t.ep.Keeper != nil {
+		t.ep.Keeper.Busy()
+	}
+	c.write.Lock() // deliver unlocks it; what the connection answers next comes after the event
+	c.unpark()
+	return c
+}
+
+// deliver writes inv to a poll that hand has taken. A poll that turns out to be
+// cut is passed over for another.
+func (t *Target) deliver(c *conn, inv *invocation) {
+	for c != nil {
+		err := c.sendEvent(inv)
+		closing := c.closePoll
+		c.write.Unlock()
+		if err == nil && !closing {
+			return
+		}
+		if err == nil {
+			c.hangUp() // as the poll had asked
+			return
+		}
+		c.hangUp()
+		t.mu.Lock()
+		c = nil
+		if t.current == inv && !inv.ended {
+			t.current, t.waiting, t.phase = nil, inv, ready
+			c = t.hand()
+		}
+		t.mu.Unlock()
+	}
+}
+
+// expire ends the process when the deadline of its event has passed.
+func (t *Target) expire() {
+	t.mu.Lock()
+	inv := t.current
+	if inv == nil {
+		inv = t.waiting
+	}
+	if inv == nil || t.closed {
+		t.mu.Unlock()
+		return
+	}
+	if left := time.Until(inv.deadline); left > 0 {
+		t.alarm.Reset(left) // fired for an earlier event
+		t.mu.Unlock()
+		return
+	}
+	t.work.Add(1) // under mu and before closed: Close waits
+	t.mu.Unlock()
+	defer t.work.Done()
+	err := broken(rouse.Timeout, nil, fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", inv.ev.ID, inv.budget.Seconds()))
+	err.Type = "Sandbox.Timedout"
+	t.kill(inv, err)
+}
+
+// abandon gives inv up because its caller did. An event that the process has
+// ends with the process; one that still waits is taken back.
+func (t *Target) abandon(inv *invocation, cause error) {
+	t.mu.Lock()
+	if t.waiting == inv {
+		t.waiting = nil
+		t.alarm.Stop()
+		inv.end(nil, &rouse.Error{Code: rouse.Unavailable, Message: "the event was given up before the function took it", Cause: cause})
+	}
+	ended := inv.ended
+	t.mu.Unlock()
+	if !ended {
+		t.kill(inv, broken(rouse.FunctionError, cause, "the event was given up while the function had it"))
+	}
+}
+
+// kill ends the process and then inv with err. It blocks until the process is
+// gone, or for killTime.
+func (t *Target) kill(inv *invocation, err *rouse.Error) {
+	t.killing.Lock()
+	defer t.killing.Unlock()
+	t.mu.Lock()
+	if t.current != inv && t.waiting != inv {
+		t.mu.Unlock() // it has ended in the meantime
+		return
+	}
+	t.ending = true
+	t.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), killTime)
+	defer cancel()
+	if kerr := t.ep.Process.Kill(ctx); kerr != nil {
+		t.o.Log.Warn("ending a function's process", "err", kerr)
+	}
+	t.mu.Lock()
+	then := t.fail(err)
+	t.mu.Unlock()
+	then()
+}
+
+// fail ends whatever is open with err. The caller holds mu, and calls what is
+// returned without it.
+func (t *Target) fail(err error) func() {
+	then := func() {}
+	t.alarm.Stop()
+	if inv := t.waiting; inv != nil {
+		t.waiting = nil
+		inv.end(nil, err)
+	}
+	if inv := t.current; inv != nil {
+		t.current = nil
+		inv.end(nil, err)
+		if settled := inv.settled; settled != nil {
+			then = func() { settled(err) }
+		}
+	}
+	return then
+}

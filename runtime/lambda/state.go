@@ -1,0 +1,186 @@
+package lambda
+
+import (
+	"slices"
+
+	"github.com/rousehq/rouse"
+)
+
+// This file holds what connections do to the Target's state. Each method takes
+// mu, decides, and acts after it has let go.
+
+// has says whether c still belongs to the process that runs now.
+func (t *Target) has(c *conn) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, ok := t.conns[c]
+	return ok && !t.closed
+}
+
+// park takes c's poll: it ends the invocation before, and gives c the event
+// that waits, or lets it wait for one. It returns false in a wrong phase.
+func (t *Target) park(c *conn) (from phase, ok bool) {
+	t.mu.Lock()
+	from = t.phase
+	_, mine := t.conns[c]
+	if !mine || t.ending || t.closed || !allowed(from, ready) {
+		t.mu.Unlock()
+		return from, false
+	}
+	if from == started || from == restoring {
+		close(t.inited)
+	}
+	t.phase = ready
+	settled := t.settle()
+	select {
+	case <-c.gate: // left from the poll before
+	default:
+	}
+	c.parked.Store(true)
+	t.parked = append(t.parked, c)
+	var inv *invocation
+	to := (*conn)(nil)
+	if t.waiting != nil {
+		inv = t.waiting
+		to = t.hand()
+	} else if t.ep.Keeper != nil {
+		t.noteIdle()
+	}
+	t.mu.Unlock()
+	if to != nil {
+		t.deliver(to, inv)
+	}
+	if settled != nil {
+		settled(nil)
+	}
+	return from, true
+}
+
+// noteIdle records which connection waits, for a host that comes after this
+// one. The caller holds mu.
+func (t *Target) noteIdle() {
+	if n := len(t.parked); n > 0 && t.parked[n-1].slot >= 0 {
+		t.ep.Keeper.Idle(t.parked[n-1].slot)
+	} else {
+		t.ep.Keeper.Busy()
+	}
+}
+
+// settle ends the invocation that has been answered. The caller holds mu.
+func (t *Target) settle() (settled func(error)) {
+	inv := t.current
+	if inv == nil {
+		return nil
+	}
+	t.current = nil
+	if t.waiting == nil {
+		t.alarm.Stop()
+	}
+	return inv.settled
+}
+
+// unparkLost forgets the poll of a connection that has ended.
+func (t *Target) unparkLost(c *conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if i := slices.Index(t.parked, c); i >= 0 {
+		t.parked = slices.Delete(t.parked, i, i+1)
+		if t.ep.Keeper != nil && t.current == nil {
+			t.noteIdle()
+		}
+	}
+	c.unpark()
+}
+
+// drop takes c out of the books after its goroutine's last word. When it was
+// the last of a process that has ended, there is nothing more to wait for.
+func (t *Target) drop(c *conn) {
+	c.hangUp()
+	if t.ep.Keeper != nil && c.slot >= 0 {
+		t.ep.Keeper.Drop(c.slot)
+	}
+	then := func() {}
+	t.mu.Lock()
+	delete(t.conns, c)
+	if len(t.conns) == 0 && t.exit != nil {
+		then = t.conclude()
+	}
+	t.mu.Unlock()
+	then()
+}
+
+// enter moves to a phase of the init on the process's word.
+func (t *Target) enter(c *conn, to phase) (from phase, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, mine := t.conns[c]
+	if from = t.phase; !mine || !allowed(from, to) {
+		return from, false
+	}
+	t.phase = to
+	return from, true
+}
+
+// initFailed ends the init with what the runtime said about it.
+func (t *Target) initFailed(f *rouse.Failure) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	select {
+	case <-t.inited:
+		return
+	default:
+	}
+	err := broken(rouse.StartFailed, nil, f.Message)
+	err.Type, err.Trace = f.Type, f.Trace
+	t.initErr = err
+	close(t.inited)
+}
+
+// claim gives the event of that id to one connection to answer. Without one, ok
+// tells a wrong id (true) from a wrong phase (false).
+func (t *Target) claim(id []byte, as phase) (inv *invocation, from phase, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if from = t.phase; !allowed(from, as) || t.current == nil {
+		return nil, from, false
+	}
+	if string(id) != t.current.ev.ID {
+		return nil, from, true
+	}
+	t.phase = as
+	return t.current, from, true
+}
+
+// unclaim takes a claim back whose answer did not come whole.
+func (t *Target) unclaim(inv *invocation) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.current == inv && !inv.ended {
+		t.phase = running
+	}
+}
+
+// answered makes result the outcome of a claimed event. Its caller learns of it
+// now, or from wake.
+func (t *Target) answered(inv *invocation, result *rouse.Result, now bool) {
+	t.mu.Lock()
+	if t.current == inv && !inv.ended {
+		t.phase = responseSent
+		inv.ended, inv.result = true, result
+		inv.answered = true
+	}
+	t.mu.Unlock()
+	if now {
+		t.wake(inv)
+	}
+}
+
+// wake lets the caller of an answered event go on, once.
+func (t *Target) wake(inv *invocation) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if inv.answered {
+		inv.answered = false
+		close(inv.done)
+	}
+}
