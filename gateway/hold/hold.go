@@ -14,7 +14,8 @@ import (
 // Station acquires a lease for each call from leaser and puts it into the
 // call. A wait that ends without one is a Timeout error at the hold deadline,
 // and gateway.ErrClientGone when the client leaves first. The stations behind
-// release the lease after the last byte; what they forget is released here.
+// release the lease after the last byte; what they forget is released here,
+// unless they took the lease out of the call because it outlives it.
 func Station(leaser rouse.Leaser) gateway.Station {
 	return func(next gateway.Handler) gateway.Handler {
 		return func(c *gateway.Call) error {
@@ -22,8 +23,12 @@ func Station(leaser rouse.Leaser) gateway.Station {
 			if err != nil {
 				return err
 			}
-			defer lease.Release(nil)
 			c.Lease = lease
+			defer func() {
+				if c.Lease != nil {
+					c.Lease.Release(nil)
+				}
+			}()
 			return next(c)
 		}
 	}
