@@ -32,19 +32,11 @@ type Config struct {
 
 // Snapshot is the platform's state at one moment.
 type Snapshot struct {
-	// Functions lists those with anything to tell; idle ones without instances may be left out.
-	Functions    []FunctionSample
+	Instances    []rouse.Instance
+	Waiting      int         // requests that wait for an instance
+	QueueBytes   rouse.Bytes // what they hold in memory
 	MemoryBudget rouse.Bytes // 0 is no limit
 	MemoryInUse  rouse.Bytes // sum of the instances' limits
-}
-
-// FunctionSample is one function's part of a Snapshot, over all its revisions.
-type FunctionSample struct {
-	Name       rouse.FunctionName
-	InFlight   int
-	Waiting    int
-	QueueBytes rouse.Bytes // held by waiting requests
-	Instances  map[rouse.State]int
 }
 
 // Metrics owns a registry of its own; nothing is global.

@@ -13,13 +13,13 @@ var _ prometheus.Collector = state{}
 
 var (
 	inFlightDesc = prometheus.NewDesc("rouse_requests_in_flight",
-		"Requests that an instance works on now, by function.", []string{"function"}, nil)
+		"Requests that instances work on now, by function; one without instances has none.", []string{"function"}, nil)
 	waitingDesc = prometheus.NewDesc("rouse_requests_waiting",
-		"Requests that wait for an instance now, by function.", []string{"function"}, nil)
+		"Requests that wait for an instance now.", nil, nil)
 	queueBytesDesc = prometheus.NewDesc("rouse_queue_bytes",
-		"Bytes of request bodies that waiting requests hold in memory, by function.", []string{"function"}, nil)
+		"Bytes of request bodies that waiting requests hold in memory.", nil, nil)
 	instancesDesc = prometheus.NewDesc("rouse_instances",
-		"Instances by function and state: starting, ready, draining.", []string{"function", "state"}, nil)
+		"Instances by function and state: starting, ready, draining; a function that is asleep has none.", []string{"function", "state"}, nil)
 	memoryBudgetDesc = prometheus.NewDesc("rouse_memory_budget_bytes",
 		"Memory that instances may have together by their limits; 0 is no limit.", nil, nil)
 	memoryInUseDesc = prometheus.NewDesc("rouse_memory_in_use_bytes",
@@ -37,15 +37,28 @@ func (s state) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	for _, f := range snap.Functions {
-		name := string(f.Name)
-		gauge(inFlightDesc, float64(f.InFlight), name)
-		gauge(waitingDesc, float64(f.Waiting), name)
-		gauge(queueBytesDesc, float64(f.QueueBytes), name)
+	type group struct {
+		inFlight int
+		states   map[rouse.State]int
+	}
+	groups := map[rouse.FunctionName]*group{}
+	for _, i := range snap.Instances {
+		g := groups[i.Function]
+		if g == nil {
+			g = &group{states: map[rouse.State]int{}}
+			groups[i.Function] = g
+		}
+		g.inFlight += i.InFlight
+		g.states[i.State]++
+	}
+	for name, g := range groups {
+		gauge(inFlightDesc, float64(g.inFlight), string(name))
 		for _, st := range []rouse.State{rouse.Starting, rouse.Ready, rouse.Draining} {
-			gauge(instancesDesc, float64(f.Instances[st]), name, string(st))
+			gauge(instancesDesc, float64(g.states[st]), string(name), string(st))
 		}
 	}
+	gauge(waitingDesc, float64(snap.Waiting))
+	gauge(queueBytesDesc, float64(snap.QueueBytes))
 	gauge(memoryBudgetDesc, float64(snap.MemoryBudget))
 	gauge(memoryInUseDesc, float64(snap.MemoryInUse))
 }
