@@ -25,7 +25,8 @@ type Call struct {
 	// function can start (lambda). For http the body stays in Request.
 	Body []byte
 
-	// Set by hold.
+	// Set by hold, which releases it when the call ends; a station that takes it
+	// over for longer sets it to nil.
 	Lease *rouse.Lease
 }
 

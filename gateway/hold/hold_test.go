@@ -63,6 +63,10 @@ func TestALeaseIsTakenForTheCallAndGivenBackOnce(t *testing.T) {
 		t.Errorf("err %v, released %v", err, released)
 	}
 	released = nil
+	takeover := func(c *gateway.Call) error { c.Lease = nil; return nil }
+	if err := hold.Station(lend)(takeover)(call(t.Context())); err != nil || len(released) != 0 {
+		t.Errorf("taken over: err %v, released %v", err, released)
+	}
 	func() {
 		defer func() { recover() }()
 		hold.Station(lend)(func(*gateway.Call) error { panic("a bug") })(call(t.Context()))
