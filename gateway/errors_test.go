@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rousehq/rouse"
@@ -102,16 +103,20 @@ func TestAnErrorDropsTheHeadersOfTheAnswerThatFailed(t *testing.T) {
 }
 
 func TestTimingsTellWhatARequestWaitedFor(t *testing.T) {
-	h := http.Header{}
-	gateway.SetTimings(h, &rouse.Lease{Cold: true, Timings: []rouse.Timing{
-		{Phase: rouse.PhaseQueue, Took: 250 * time.Microsecond}, {Phase: rouse.PhaseInit, Took: 17 * time.Millisecond},
-	}}, 1500*time.Microsecond)
-	if got := h.Get("X-Rouse-Start") + "|" + h.Get("Server-Timing"); got != "cold|queue;dur=0.25, init;dur=17, first-byte;dur=1.5" {
-		t.Error(got)
-	}
-	h = http.Header{}
-	gateway.SetTimings(h, &rouse.Lease{}, 0)
-	if h.Get("X-Rouse-Start") != "warm" || len(h) != 1 {
-		t.Errorf("warm: %v", h)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		<-time.After(1500 * time.Microsecond)
+		h := http.Header{}
+		gateway.SetTimings(h, &rouse.Lease{Cold: true, Timings: []rouse.Timing{
+			{Phase: rouse.PhaseQueue, Took: 250 * time.Microsecond}, {Phase: rouse.PhaseInit, Took: 17 * time.Millisecond},
+		}}, began)
+		if got := h.Get("X-Rouse-Start") + "|" + h.Get("Server-Timing"); got != "cold|queue;dur=0.250, init;dur=17.000, first-byte;dur=1.500" {
+			t.Error(got)
+		}
+		h = http.Header{}
+		gateway.SetTimings(h, &rouse.Lease{}, began)
+		if h.Get("X-Rouse-Start") != "warm" || len(h) != 1 {
+			t.Errorf("warm: %v", h)
+		}
+	})
 }

@@ -15,33 +15,25 @@ var (
 	startWarm = []string{"warm"}
 )
 
-// SetTimings tells the client what its request waited for: X-Rouse-Start, and
-// Server-Timing with the lease's phases and, when positive, the time from the
-// lease to the first byte of the answer.
-func SetTimings(h http.Header, lease *rouse.Lease, firstByte time.Duration) {
-	if lease.Cold {
-		h["X-Rouse-Start"] = startCold
-	} else {
+// SetTimings tells the client whether its request waited for a start and, in
+// Server-Timing, for which of its phases. began is when the lease was there;
+// from then to now is the last phase, first-byte.
+func SetTimings(h http.Header, lease *rouse.Lease, began time.Time) {
+	if !lease.Cold {
 		h["X-Rouse-Start"] = startWarm
-	}
-	if len(lease.Timings) == 0 && firstByte <= 0 {
 		return
 	}
+	h["X-Rouse-Start"] = startCold
 	value := make([]byte, 0, 128)
 	for _, t := range lease.Timings {
-		value = appendTiming(value, string(t.Phase), t.Took)
+		value = append(appendTiming(value, string(t.Phase), t.Took), ", "...)
 	}
-	if firstByte > 0 {
-		value = appendTiming(value, "first-byte", firstByte)
-	}
-	h["Server-Timing"] = []string{string(value)}
+	value = appendTiming(value, "first-byte", time.Since(began))
+	h["Server-Timing"] = append(h["Server-Timing"], string(value))
 }
 
 // appendTiming writes milliseconds, as the header wants them.
 func appendTiming(b []byte, name string, took time.Duration) []byte {
-	if len(b) > 0 {
-		b = append(b, ", "...)
-	}
 	b = append(append(b, name...), ";dur="...)
-	return strconv.AppendFloat(b, float64(took.Microseconds())/1000, 'f', -1, 64)
+	return strconv.AppendFloat(b, float64(took)/float64(time.Millisecond), 'f', 3, 64)
 }
