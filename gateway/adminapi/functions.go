@@ -13,10 +13,10 @@ import (
 func (a *api) listFunctions(c *gateway.Call) error {
 	functions := a.Catalog.Functions()
 	slices.SortFunc(functions, func(x, y rouse.Function) int { return strings.Compare(string(x.Name), string(y.Name)) })
-	running := a.running()
+	now := a.load()
 	views := make([]FunctionView, 0, len(functions))
 	for i := range functions {
-		view, err := a.view(c, &functions[i], running)
+		view, err := a.view(c, &functions[i], now)
 		if rouse.CodeOf(err) == rouse.NotFound {
 			continue // deleted since the list was taken
 		}
@@ -33,7 +33,7 @@ func (a *api) getFunction(c *gateway.Call) error {
 	if err != nil {
 		return err
 	}
-	view, err := a.view(c, fn, a.running())
+	view, err := a.view(c, fn, a.load())
 	if err != nil {
 		return err
 	}
@@ -53,34 +53,41 @@ func (a *api) deleteFunction(c *gateway.Call) error {
 	return nil
 }
 
-// running counts the instances of each function by state.
-func (a *api) running() map[rouse.FunctionName]map[string]int {
-	counts := map[rouse.FunctionName]map[string]int{}
-	for _, i := range a.Pool.Instances() {
-		if counts[i.Function] == nil {
-			counts[i.Function] = map[string]int{}
-		}
-		counts[i.Function][string(i.State)]++
-	}
-	return counts
+// load is what the pool has at one moment.
+type load struct {
+	instances map[rouse.FunctionName]map[string]int // by state
+	waiting   int                                   // over all functions
 }
 
-func (a *api) view(c *gateway.Call, fn *rouse.Function, running map[rouse.FunctionName]map[string]int) (FunctionView, error) {
+func (a *api) load() load {
+	l := load{instances: map[rouse.FunctionName]map[string]int{}, waiting: a.Pool.Stats().Waiting}
+	for _, i := range a.Pool.Instances() {
+		if l.instances[i.Function] == nil {
+			l.instances[i.Function] = map[string]int{}
+		}
+		l.instances[i.Function][string(i.State)]++
+	}
+	return l
+}
+
+func (a *api) view(c *gateway.Call, fn *rouse.Function, l load) (FunctionView, error) {
 	revision, err := a.Catalog.Revision(fn.Latest)
 	if err != nil {
 		return FunctionView{}, err
 	}
-	instances := running[fn.Name]
-	if instances == nil {
-		instances = map[string]int{}
-	}
-	return FunctionView{
+	v := FunctionView{
 		Function:  *fn,
 		Revision:  *revision,
-		Instances: instances,
-		Waiting:   a.Pool.Waiting(fn.Name),
+		Instances: l.instances[fn.Name],
 		URL:       functionURL(c.Request, fn.Name),
-	}, nil
+	}
+	if v.Instances == nil {
+		v.Instances = map[string]int{}
+	}
+	if l.waiting > 0 { // seldom, and asking for each function costs
+		v.Waiting = a.Pool.Waiting(fn.Name)
+	}
+	return v, nil
 }
 
 // functionURL leads to a function by the way on which the client came here.

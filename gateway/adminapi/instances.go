@@ -25,15 +25,15 @@ func (a *api) listInstances(c *gateway.Call) error {
 	return reply(c, http.StatusOK, instances)
 }
 
-// stopInstance lets an instance finish what it has and answers when it is gone.
+// stopInstance lets an instance finish what it has. The answer does not wait for that.
 func (a *api) stopInstance(c *gateway.Call) error {
 	id, err := param(c, "id")
 	if err != nil {
 		return err
 	}
-	if err := a.Pool.StopInstance(c.Request.Context(), rouse.InstanceID(id)); err != nil {
+	if err := a.Pool.StopInstance(rouse.InstanceID(id)); err != nil {
 		return err
 	}
-	c.Writer.WriteHeader(http.StatusNoContent)
+	c.Writer.WriteHeader(http.StatusAccepted)
 	return nil
 }

@@ -1,7 +1,6 @@
 package adminapi
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -43,16 +42,10 @@ func invoke(c *gateway.Call) error {
 	if !json.Valid(event) {
 		return rouse.Errorf(rouse.Invalid, "body: an event must be JSON")
 	}
-	target, ok := c.Lease.Target.(rouse.EventTarget)
-	if !ok {
-		return rouse.Errorf(rouse.Internal, "a lambda instance whose target takes no events")
-	}
-	began := time.Now()
-	// As on AWS, a caller that leaves does not stop the function.
-	ctx := context.WithoutCancel(c.Request.Context())
-	result, err := target.Invoke(ctx, &rouse.Event{ID: c.ID, Payload: event})
-	c.Lease.Release(err)
-	gateway.SetTimings(c.Writer.Header(), c.Lease, time.Since(began))
+	lease, began := c.Lease, time.Now()
+	c.Lease = nil // Invoke takes it over
+	result, err := gateway.Invoke(c.Request.Context(), lease, &rouse.Event{ID: c.ID, Payload: event})
+	gateway.SetTimings(c.Writer.Header(), lease, began)
 	switch {
 	case err != nil:
 		return err

@@ -40,12 +40,12 @@ type Catalog interface {
 	Versioner
 }
 
-// Pool is what the API needs of whoever runs the instances.
+// Pool is what the API needs of whoever runs the instances. Nothing blocks.
 type Pool interface {
 	Instances() []rouse.Instance
 	Waiting(fn rouse.FunctionName) int
-	// StopInstance drains one instance and blocks until it is gone or ctx ends.
-	StopInstance(ctx context.Context, id rouse.InstanceID) error
+	// StopInstance begins to drain one instance.
+	StopInstance(id rouse.InstanceID) error
 	Stats() Stats
 }
 
