@@ -36,6 +36,7 @@ func TestHostileArchivesAreRefused(t *testing.T) {
 		"backslashes":          {[]item{{`..\evil`, 0o644, "x"}}, rouse.Invalid, "backslash"},
 		"windows drive":        {[]item{{`C:\evil`, 0o644, "x"}}, rouse.Invalid, "backslash"},
 		"nul":                  {[]item{{"a\x00b", 0o644, "x"}}, rouse.Invalid, "NUL"},
+		"not utf-8":            {[]item{{"a\xff", 0o644, "x"}}, rouse.Invalid, "not UTF-8"},
 		"no name":              {[]item{{"", 0o644, "x"}}, rouse.Invalid, "no name"},
 		"empty part":           {[]item{{"a//b", 0o644, "x"}}, rouse.Invalid, "empty part"},
 		"long part":            {[]item{{long, 0o644, "x"}}, rouse.Invalid, "longer than 255"},

@@ -3,6 +3,7 @@ package artifact
 import (
 	"path"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rousehq/rouse"
 )
@@ -29,6 +30,8 @@ func entryName(name string) (string, error) {
 		return refuse("it has no name")
 	case strings.ContainsRune(name, 0):
 		return refuse("its name has a NUL")
+	case !utf8.ValidString(name):
+		return refuse("its name is not UTF-8")
 	case strings.Contains(name, `\`):
 		return refuse("its name has a backslash; use / between folders")
 	case strings.HasPrefix(name, "/"):

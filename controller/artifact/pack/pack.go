@@ -52,6 +52,8 @@ func Dir(ctx context.Context, w io.Writer, dir string) (Packed, error) {
 			return err
 		case name == ".":
 			return nil
+		case !fs.ValidPath(name):
+			return rouse.Errorf(rouse.Invalid, "code: the name %q is not UTF-8", name)
 		case ignored.match(name, d.IsDir()) && d.IsDir():
 			return fs.SkipDir
 		case ignored.match(name, d.IsDir()):

@@ -121,10 +121,12 @@ func TestWhatCannotBePackedIsNamed(t *testing.T) {
 	if err := unix.Mkfifo(filepath.Join(dir, "pipe"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	latin := project(t, map[string]string{"caf\xe9": "x"})
 	bad := project(t, map[string]string{IgnoreFile: "ok\n[a"})
 	for name, test := range map[string]struct{ dir, want string }{
 		"pipe":        {dir, `"pipe" is neither`},
 		"bad pattern": {bad, `line 2: "[a"`},
+		"latin-1":     {latin, "is not UTF-8"},
 		"missing":     {filepath.Join(dir, "none"), "no such folder"},
 	} {
 		_, err := Dir(t.Context(), new(bytes.Buffer), test.dir)
