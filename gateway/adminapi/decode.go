@@ -29,7 +29,11 @@ func decode(raw []byte, into any) error {
 	if err := check(bytes.TrimSpace(whole), reflect.TypeOf(into).Elem(), ""); err != nil {
 		return err
 	}
-	return json.Unmarshal(whole, into)
+	if json.Unmarshal(whole, into) != nil {
+		// check saw the last of several equal keys; this saw all.
+		return rouse.Errorf(rouse.Invalid, "body: a key is given twice")
+	}
+	return nil
 }
 
 // check walks raw beside the type that it is to become.
