@@ -1,0 +1,43 @@
+// Package wire is what a host and the agents in its sandboxes say to each other.
+//
+// An agent connects to a SOCK_SEQPACKET unix socket of its own instance. Each
+// packet is one Message in JSON, at most MaxSize bytes long, with at most
+// MaxFiles descriptors beside it. Every message carries the protocol's Version;
+// another one is refused.
+//
+//	agent                                       host
+//	hello {id, token, run, exit, held}   ─────▶  checks id, token and peer
+//	                                     ◀─────  welcome {token}
+//	                                     ◀─────  listen {port}                   ask
+//	reply {seq, port} + listener         ─────▶
+//	                                     ◀─────  free                            ask
+//	reply {seq, port}                    ─────▶
+//	                                     ◀─────  start {start} + 4 pipe ends     tell
+//	                                     ◀─────  dial {port}                     ask
+//	reply {seq} + connection             ─────▶
+//	exit {exit}                          ─────▶
+//	                                     ◀─────  kill | restart {run}            ask
+//	reply {seq}                          ─────▶  when nothing of the old run is left
+//	                                     ◀─────  freeze | thaw                   ask
+//	                                     ◀─────  signal {signal}                 tell
+//	                                     ◀─────  hold {name} + descriptor        tell
+//	                                     ◀─────  drop {name}                     tell
+//	                                     ◀─────  take {name}                     ask
+//	reply {seq} + descriptor             ─────▶
+//	                                     ◀─────  stop                            tell
+//
+// The host numbers what it asks; the reply repeats the number and, when the
+// request failed, says why. Replies come in any order. What the host tells has
+// no reply. The agent speaks unasked only to say hello and to report an exit.
+//
+// State. A connection begins with hello and welcome; before them nothing else is
+// heard. The token of the first hello comes from the agent's environment; the
+// welcome replaces it by one for reconnecting. A sandbox runs one command:
+// start gives it and begins run 1, restart begins the run that it names. Runs
+// are numbered by the host, and exit and hello name the run that they speak of.
+// The agent keeps the listener, the pipes' ends and what hold gives it while no
+// host is there, so that the next one can take them.
+//
+// Stop, like the end of the agent for any other reason, ends every process of
+// the function.
+package wire

@@ -1,0 +1,155 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+)
+
+// Version is the protocol's; both ends must speak the same.
+const Version = 1
+
+// Bounds of what one end accepts from the other.
+const (
+	MaxSize  = 64 << 10 // bytes in a message
+	MaxFiles = 4        // descriptors beside a message
+	MaxHeld  = 64       // descriptors that an agent holds for its host
+
+	maxName  = 32
+	maxToken = 128
+	maxID    = 128
+	maxError = 4 << 10
+)
+
+// The environment that tells an agent where it belongs. It clears it.
+const (
+	EnvDir       = "ROUSE_AGENT_DIR"       // the folder that holds SocketName
+	EnvID        = "ROUSE_AGENT_ID"        // of the sandbox
+	EnvToken     = "ROUSE_AGENT_TOKEN"     // proves the first hello
+	EnvReconnect = "ROUSE_AGENT_RECONNECT" // how long to wait for a lost host, as "60s"
+)
+
+// SocketName is the host's socket in a sandbox's folder.
+const SocketName = "agent.sock"
+
+// Kind says what a message is.
+type Kind string
+
+// The kinds; the package's comment says who sends which.
+const (
+	KindHello   Kind = "hello"
+	KindWelcome Kind = "welcome"
+	KindReply   Kind = "reply"
+	KindExit    Kind = "exit"
+	KindListen  Kind = "listen"
+	KindFree    Kind = "free" // find a port that nobody listens on
+	KindDial    Kind = "dial"
+	KindStart   Kind = "start"
+	KindRestart Kind = "restart"
+	KindSignal  Kind = "signal"
+	KindKill    Kind = "kill"
+	KindFreeze  Kind = "freeze"
+	KindThaw    Kind = "thaw"
+	KindHold    Kind = "hold"
+	KindDrop    Kind = "drop"
+	KindTake    Kind = "take"
+	KindStop    Kind = "stop"
+)
+
+// The names of what an agent holds from start and listen on. Other names are
+// the host's choice.
+const (
+	HeldListener = "listener"
+	HeldStdout   = "stdout" // the read end
+	HeldStderr   = "stderr"
+)
+
+// Message is one packet. Which fields have a meaning depends on its kind.
+type Message struct {
+	Version int      `json:"v"`
+	Kind    Kind     `json:"kind"`
+	Seq     uint64   `json:"seq,omitempty"`    // of a request, and of its reply
+	ID      string   `json:"id,omitempty"`     // hello
+	Token   string   `json:"token,omitempty"`  // hello, welcome
+	Run     int      `json:"run,omitempty"`    // hello: the latest; restart: the next
+	Exit    *Exit    `json:"exit,omitempty"`   // exit; hello, when the latest run has ended
+	Held    []string `json:"held,omitempty"`   // hello
+	Port    int      `json:"port,omitempty"`   // listen (0: any free one), dial, reply
+	Start   *Start   `json:"start,omitempty"`  // start
+	Signal  int      `json:"signal,omitempty"` // signal
+	Name    string   `json:"name,omitempty"`   // hold, drop, take
+	Error   string   `json:"error,omitempty"`  // reply: why it failed
+	Errno   int      `json:"errno,omitempty"`  // reply: the system's number for it, if it has one
+}
+
+// Start is a command and the rights that it runs with. Four descriptors come
+// with it: what the process gets as stdout and stderr, then the read ends of
+// the same pipes, to be held.
+type Start struct {
+	Argv   []string `json:"argv"`
+	Env    []string `json:"env,omitempty"`
+	Dir    string   `json:"dir,omitempty"`
+	UID    int      `json:"uid"`
+	GID    int      `json:"gid"`
+	Groups []int    `json:"groups,omitempty"`
+	Limits []Limit  `json:"limits,omitempty"`
+}
+
+// Limit is one resource limit, as setrlimit takes it.
+type Limit struct {
+	Resource int    `json:"resource"`
+	Soft     uint64 `json:"soft"`
+	Hard     uint64 `json:"hard"`
+}
+
+// Exit is how a run ended.
+type Exit struct {
+	Run    int    `json:"run"`
+	Code   int    `json:"code"`             // -1 when a signal ended it
+	Signal int    `json:"signal,omitempty"` // its number
+	Error  string `json:"error,omitempty"`  // why the command could not be run at all
+}
+
+// Encode writes m as one packet. It fails when the packet would be too long or
+// would be refused by Decode.
+func Encode(m Message) ([]byte, error) {
+	m.Version = Version
+	if len(m.Error) > maxError {
+		m.Error = m.Error[:maxError]
+	}
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	b, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > MaxSize {
+		return nil, errors.New("a " + string(m.Kind) + " message of " + strconv.Itoa(len(b)) +
+			" bytes: the limit is " + strconv.Itoa(MaxSize))
+	}
+	return b, nil
+}
+
+// Decode reads one packet and checks its version and its bounds.
+func Decode(b []byte) (Message, error) {
+	if len(b) > MaxSize {
+		return Message{}, errTruncated
+	}
+	// The version is looked at first: another protocol may differ in all the rest.
+	var head struct {
+		Version int `json:"v"`
+	}
+	if err := json.Unmarshal(b, &head); err != nil {
+		return Message{}, errors.New("not a message: " + err.Error())
+	}
+	if head.Version != Version {
+		return Message{}, errors.New("protocol version " + strconv.Itoa(head.Version) +
+			": this side speaks " + strconv.Itoa(Version))
+	}
+	var m Message
+	if err := json.Unmarshal(b, &m); err != nil {
+		return Message{}, errors.New("not a message: " + err.Error())
+	}
+	return m, m.check()
+}
