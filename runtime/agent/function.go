@@ -1,0 +1,177 @@
+package agent
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rousehq/rouse/runtime/wire"
+)
+
+// function is the sandbox's command and its present run.
+type function struct {
+	null    int // stdin
+	command int // a memfd with the wire.Start, read by each launcher
+	stdout  int // write ends
+	stderr  int
+
+	run    int // number of the latest run; 0 before the first
+	pid    int // the run's main process; 0 when it has ended
+	report int // what the run's launcher has to say, if it could not become the program
+	exit   *wire.Exit
+
+	// waiting is what to do when no process is left, in order.
+	waiting []func()
+}
+
+func newFunction(null int) function {
+	return function{null: null, command: -1, stdout: -1, stderr: -1, report: -1}
+}
+
+// start takes the command and begins run 1.
+func (a *agent) start(s *wire.Start, files []int) {
+	f := &a.function
+	if f.run != 0 {
+		wire.CloseAll(files)
+		a.hangUp()
+		return
+	}
+	f.stdout, f.stderr = files[0], files[1]
+	a.hold(wire.HeldStdout, files[2])
+	a.hold(wire.HeldStderr, files[3])
+	if err := f.remember(s); err != nil {
+		f.run = 1
+		a.ended(wire.Exit{Run: 1, Code: cannotRun, Error: err.Error()})
+		return
+	}
+	a.begin(1)
+}
+
+// remember puts s where launchers find it.
+func (f *function) remember(s *wire.Start) error {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	fd, err := unix.MemfdCreate("command", unix.MFD_CLOEXEC)
+	if err != nil {
+		return os.NewSyscallError("memfd_create", err)
+	}
+	for len(b) > 0 {
+		n, err := unix.Write(fd, b)
+		if err != nil {
+			unix.Close(fd)
+			return os.NewSyscallError("write to memfd", err)
+		}
+		b = b[n:]
+	}
+	f.command = fd
+	return nil
+}
+
+// begin starts a run. No process of an earlier one is left.
+func (a *agent) begin(run int) {
+	f := &a.function
+	f.run, f.exit = run, nil
+	if err := f.launch(); err != nil {
+		a.ended(wire.Exit{Run: run, Code: cannotRun, Error: "starting the launcher: " + err.Error()})
+	}
+}
+
+func (f *function) launch() error {
+	var report [2]int
+	if err := unix.Pipe2(report[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		return os.NewSyscallError("pipe2", err)
+	}
+	pid, err := syscall.ForkExec("/proc/self/exe",
+		[]string{launcherName, strconv.Itoa(os.Getpid())},
+		&syscall.ProcAttr{
+			Env: []string{"GOMAXPROCS=1"}, // of the launcher: fewer threads start sooner
+			Files: []uintptr{
+				0: uintptr(f.null), 1: uintptr(f.stdout), 2: uintptr(f.stderr),
+				launcherCommand: uintptr(f.command), launcherReport: uintptr(report[1]),
+			},
+			// From here on, so that the group can be signalled at any time.
+			Sys: &syscall.SysProcAttr{Setsid: true},
+		})
+	unix.Close(report[1])
+	if err != nil {
+		unix.Close(report[0])
+		return err
+	}
+	f.pid, f.report = pid, report[0]
+	return nil
+}
+
+// ended records and reports how the present run ended.
+func (a *agent) ended(e wire.Exit) {
+	a.function.exit = &e
+	a.send(wire.Message{Kind: wire.KindExit, Exit: &e})
+}
+
+// reap collects what has died, and says whether no child is left.
+func (a *agent) reap() (none bool) {
+	f := &a.function
+	for {
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return true // ECHILD
+		case pid == 0:
+			return false
+		case pid == f.pid:
+			f.pid = 0
+			a.ended(f.lastWords(status))
+			// A run is over with its main process, as a container is: what it leaves
+			// is killed before anything new begins.
+			f.waiting = slices.Insert(f.waiting, 0, func() {})
+		}
+	}
+}
+
+// lastWords makes an exit of a status and what the launcher reported.
+func (f *function) lastWords(status unix.WaitStatus) wire.Exit {
+	e := wire.Exit{Run: f.run, Code: status.ExitStatus()}
+	if status.Signaled() {
+		e.Signal = int(status.Signal())
+	}
+	// Whatever was written is here by now; a program that runs has closed its end.
+	buf := make([]byte, 4<<10)
+	if n, err := unix.Read(f.report, buf); err == nil && n > 0 {
+		e.Error = string(buf[:n])
+	}
+	unix.Close(f.report)
+	f.report = -1
+	return e
+}
+
+// whenNoneLeft kills every process of the function and calls then when all are gone.
+func (a *agent) whenNoneLeft(then func()) {
+	a.function.waiting = append(a.function.waiting, then)
+	a.advance()
+}
+
+// advance collects the dead and kills what must not live. It is called for
+// every SIGCHLD, so each death leads to another look for survivors.
+func (a *agent) advance() {
+	f := &a.function
+	for {
+		none := a.reap()
+		if a.over || len(f.waiting) == 0 {
+			return
+		}
+		if !none {
+			f.kill()
+			return
+		}
+		then := f.waiting[0]
+		f.waiting = f.waiting[1:]
+		then()
+	}
+}
