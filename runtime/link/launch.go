@@ -1,0 +1,194 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/runtime/wire"
+)
+
+// Launch records the revision, has the agent start the process and returns how
+// to reach it, without waiting until it is ready; a program that cannot be
+// started ends at once with Exit.Error. It blocks for a few words with the
+// agent, and is called once: after an error the sandbox is of no more use.
+// RuntimeAPI, Stdout and Stderr are the caller's to close.
+func (l *Link) Launch(ctx context.Context, launch rouse.Launch) (rouse.Endpoint, error) {
+	if err := l.Connected(ctx); err != nil {
+		return rouse.Endpoint{}, err
+	}
+	if err := l.begin(launch.Inspect); err != nil {
+		return rouse.Endpoint{}, err
+	}
+	ep := rouse.Endpoint{Process: process{l}, Keeper: keeper{l}}
+	port, err := l.openDoor(ctx, launch, &ep)
+	if err == nil {
+		err = l.recordLaunch(launch, port)
+	}
+	if err == nil {
+		err = l.start(launch, port, &ep)
+	}
+	if err != nil {
+		closeEndpoint(ep)
+		return rouse.Endpoint{}, err
+	}
+	return ep, nil
+}
+
+// begin lets Launch or Resume be called once. Exits are complete from now on.
+func (l *Link) begin(inspect rouse.Inspect) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.shutDown {
+		return l.errGone()
+	}
+	if l.launched {
+		return errors.New("a sandbox is given a revision once")
+	}
+	l.launched, l.inspect = true, inspect
+	for _, r := range l.runs {
+		if r.ended != nil && r.err == nil {
+			l.complete(r)
+		}
+	}
+	return nil
+}
+
+// openDoor opens what the contract needs and returns its port.
+func (l *Link) openDoor(ctx context.Context, launch rouse.Launch, ep *rouse.Endpoint) (int, error) {
+	switch launch.Contract {
+	case rouse.ContractLambda:
+		port, err := runtimeAPIPort(launch.RuntimeAPI)
+		if err != nil {
+			return 0, err
+		}
+		if ep.RuntimeAPI, err = l.askListener(ctx, port); err != nil {
+			return 0, err
+		}
+		return ep.RuntimeAPI.Addr().(*net.TCPAddr).Port, nil
+	case rouse.ContractHTTP:
+		port := launch.Port
+		if port == 0 {
+			m, _, err := l.ask(ctx, wire.Message{Kind: wire.KindFree}, 0)
+			if err != nil {
+				return 0, err
+			}
+			port = m.Port
+		}
+		ep.Dial = func(ctx context.Context) (net.Conn, error) { return l.dial(ctx, port) }
+		return port, nil
+	}
+	return 0, rouse.Errorf(rouse.Invalid, "contract %q: must be lambda or http", launch.Contract)
+}
+
+// runtimeAPIPort reads "127.0.0.1:PORT".
+func runtimeAPIPort(addr string) (int, error) {
+	host, port, err := net.SplitHostPort(addr)
+	n, numErr := strconv.ParseUint(port, 10, 16)
+	if err != nil || numErr != nil || host != "127.0.0.1" {
+		return 0, rouse.Errorf(rouse.Invalid, "Runtime API address %q: must be 127.0.0.1:PORT", addr)
+	}
+	return int(n), nil
+}
+
+// recordLaunch writes what the agent is about to be told, so that a host that
+// dies right after knows what it may find.
+func (l *Link) recordLaunch(launch rouse.Launch, port int) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.record.Launched = &launched{
+		Revision: launch.Revision,
+		Contract: launch.Contract,
+		Port:     port,
+		Agent:    l.agent,
+	}
+	return l.record.write(l.root)
+}
+
+// start makes the pipes and gives the agent the command with both ends of them:
+// one for the process, and one to keep for the next host.
+func (l *Link) start(launch rouse.Launch, port int, ep *rouse.Endpoint) error {
+	m := wire.Message{Kind: wire.KindStart, Start: startOf(launch, port)}
+	if _, err := wire.Encode(m); err != nil {
+		return rouse.Errorf(rouse.Invalid, "command and environment: %w", err)
+	}
+	stdout, outEnd, err := pipe("stdout", launch.UID, launch.GID)
+	if err != nil {
+		return err
+	}
+	ep.Stdout = stdout
+	defer unix.Close(outEnd)
+	stderr, errEnd, err := pipe("stderr", launch.UID, launch.GID)
+	if err != nil {
+		return err
+	}
+	ep.Stderr = stderr
+	defer unix.Close(errEnd)
+
+	l.mu.Lock()
+	l.present(1)
+	l.mu.Unlock()
+	return withFD(stdout, func(out int) error {
+		return withFD(stderr, func(err int) error {
+			return l.tell(m, outEnd, errEnd, out, err)
+		})
+	})
+}
+
+// withFD lends f's descriptor without changing how f blocks.
+func withFD(f *os.File, use func(fd int) error) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	ctlErr := raw.Control(func(fd uintptr) { err = use(int(fd)) })
+	return errors.Join(ctlErr, err)
+}
+
+// startOf is launch in the agent's words, with its address and port filled in.
+func startOf(launch rouse.Launch, port int) *wire.Start {
+	number := strconv.Itoa(port)
+	vars := strings.NewReplacer(rouse.AddrVar, "127.0.0.1:"+number, rouse.PortVar, number)
+	s := &wire.Start{
+		Argv:   make([]string, len(launch.Command.Argv)),
+		Env:    make([]string, len(launch.Command.Env)),
+		Dir:    launch.Command.Dir,
+		UID:    launch.UID,
+		GID:    launch.GID,
+		Groups: launch.Groups,
+	}
+	for i, arg := range launch.Command.Argv {
+		s.Argv[i] = vars.Replace(arg)
+	}
+	for i, kv := range launch.Command.Env {
+		s.Env[i] = vars.Replace(kv)
+	}
+	for _, limit := range launch.Limits {
+		s.Limits = append(s.Limits, wire.Limit(limit))
+	}
+	return s
+}
+
+// closeEndpoint gives up what a failed Launch or Resume had opened.
+func closeEndpoint(ep rouse.Endpoint) {
+	if ep.RuntimeAPI != nil {
+		ep.RuntimeAPI.Close()
+	}
+	if ep.Stdout != nil {
+		ep.Stdout.Close()
+	}
+	if ep.Stderr != nil {
+		ep.Stderr.Close()
+	}
+	if ep.Kept != nil {
+		for _, conn := range ep.Kept.Conns {
+			conn.Close()
+		}
+	}
+}

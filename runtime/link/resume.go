@@ -1,0 +1,110 @@
+package link
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/runtime/wire"
+)
+
+// Resume is Launch's counterpart for a sandbox of an earlier host process: it
+// blocks until the agent has reconnected or ctx ends, and returns what the
+// record says it runs, with what the agent kept. A sandbox that was never
+// given a revision is an error. It is called once.
+func (l *Link) Resume(ctx context.Context, inspect rouse.Inspect) (rouse.RevisionID, rouse.Endpoint, error) {
+	if err := l.Connected(ctx); err != nil {
+		return "", rouse.Endpoint{}, err
+	}
+	l.mu.Lock()
+	rec, hello := l.record.Launched, l.hello
+	l.mu.Unlock()
+	if rec == nil || hello.Run == 0 {
+		return "", rouse.Endpoint{}, fmt.Errorf("sandbox %s was never given a revision", l.id)
+	}
+	if err := l.begin(inspect); err != nil {
+		return "", rouse.Endpoint{}, err
+	}
+	ep := rouse.Endpoint{Process: process{l}, Keeper: keeper{l}}
+	if err := l.takeBack(ctx, *rec, hello.Held, &ep); err != nil {
+		closeEndpoint(ep)
+		return "", rouse.Endpoint{}, err
+	}
+	return rec.Revision, ep, nil
+}
+
+// takeBack gets the descriptors that the agent held.
+func (l *Link) takeBack(ctx context.Context, rec launched, held []string, ep *rouse.Endpoint) error {
+	if rec.Contract == rouse.ContractLambda {
+		fd, err := l.take(ctx, wire.HeldListener)
+		if err != nil {
+			return err
+		}
+		if ep.RuntimeAPI, err = asListener(fd, rec.Port); err != nil {
+			return err
+		}
+	} else {
+		ep.Dial = func(ctx context.Context) (net.Conn, error) { return l.dial(ctx, rec.Port) }
+	}
+	stdout, err := l.takePipe(ctx, wire.HeldStdout)
+	if err != nil {
+		return err
+	}
+	ep.Stdout = stdout
+	stderr, err := l.takePipe(ctx, wire.HeldStderr)
+	if err != nil {
+		return err
+	}
+	ep.Stderr = stderr
+	return l.takeKept(ctx, held, ep)
+}
+
+// takeKept gets the connections, and from our own record which of them waits.
+func (l *Link) takeKept(ctx context.Context, held []string, ep *rouse.Endpoint) error {
+	ep.Kept = &rouse.Kept{Conns: map[int]net.Conn{}, Waiting: l.state.waiting()}
+	slices.Sort(held)
+	for _, name := range slices.Compact(held) {
+		slot, ok := keptSlot(name)
+		if !ok {
+			continue
+		}
+		fd, err := l.take(ctx, name)
+		if err != nil {
+			return err
+		}
+		conn, err := asConn(fd, 0)
+		if err != nil { // it was closed meanwhile, by the process
+			l.log.Debug("a kept connection is of no use", "slot", slot, "error", err)
+			keeper{l}.Drop(slot)
+			continue
+		}
+		ep.Kept.Conns[slot] = conn
+		l.mu.Lock()
+		l.slots[slot] = true
+		l.mu.Unlock()
+	}
+	if ep.Kept.Conns[ep.Kept.Waiting] == nil {
+		ep.Kept.Waiting = -1
+	}
+	return nil
+}
+
+func (l *Link) takePipe(ctx context.Context, name string) (*os.File, error) {
+	fd, err := l.take(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return asPipe(fd, name)
+}
+
+// take gets a duplicate of what the agent holds under name.
+func (l *Link) take(ctx context.Context, name string) (int, error) {
+	_, files, err := l.ask(ctx, wire.Message{Kind: wire.KindTake, Name: name}, 1)
+	if err != nil {
+		return -1, err
+	}
+	return files[0], nil
+}
