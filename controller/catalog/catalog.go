@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -202,4 +203,11 @@ func (c *Catalog) Lookup(id rouse.RevisionID) (rouse.Revision, rouse.Settings, e
 		settings.Concurrency = 1 // the settings were checked against $LATEST, which may be of the other contract
 	}
 	return *rev, settings, nil
+}
+
+// Revisions yields every known revision. It does not block.
+func (c *Catalog) Revisions() iter.Seq[*rouse.Revision] {
+	return func(yield func(*rouse.Revision) bool) {
+		c.revisions.Range(func(_, rev any) bool { return yield(rev.(*rouse.Revision)) })
+	}
 }

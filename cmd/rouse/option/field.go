@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/goccy/go-yaml"
 	"github.com/spf13/pflag"
 
 	"github.com/rousehq/rouse"
@@ -36,11 +37,17 @@ type Field struct {
 	value reflect.Value // addressable
 }
 
-// Fields lists the fields of the struct that ptr points at, in its order.
-func Fields(ptr any) []Field {
-	v := reflect.ValueOf(ptr).Elem()
+// Fields lists the fields of the struct that ptr points at, in its order;
+// those of embedded structs are among them.
+func Fields(ptr any) []Field { return fieldsOf(reflect.ValueOf(ptr).Elem()) }
+
+func fieldsOf(v reflect.Value) []Field {
 	fields := make([]Field, 0, v.NumField())
 	for i := range v.NumField() {
+		if v.Type().Field(i).Anonymous {
+			fields = append(fields, fieldsOf(v.Field(i))...)
+			continue
+		}
 		tag := v.Type().Field(i).Tag
 		key := tag.Get("yaml")
 		if key == "" {
@@ -92,6 +99,22 @@ func (f Field) Set(text string) error {
 		return rouse.Errorf(rouse.Invalid, "%q: must be %s", text, orList(f.Enum))
 	}
 	return set(f.value, text)
+}
+
+// SetAll is Set for places that hold one text for the whole value: a list's or
+// map's items stand between commas and replace those before.
+func (f Field) SetAll(text string) error {
+	switch f.Kind() {
+	case List, Map:
+		f.value.SetZero()
+		for item := range strings.SplitSeq(text, ",") {
+			if err := f.Set(strings.TrimSpace(item)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return f.Set(text)
 }
 
 func set(v reflect.Value, text string) error {
@@ -235,6 +258,16 @@ func (f Field) JSON() any {
 		return reflect.Indirect(f.value).Interface()
 	}
 	return f.String()
+}
+
+// YAML is the line of a YAML file that sets the field to its value.
+func (f Field) YAML() string {
+	b, err := yaml.MarshalWithOptions(map[string]any{f.Key: f.JSON()}, yaml.Flow(true))
+	if err != nil {
+		panic("option: a field that cannot be encoded: " + err.Error())
+	}
+	// A flow mapping is the one form that takes one line whatever the value is.
+	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(string(b)), "{"), "}")
 }
 
 // Flags adds a flag for every field of ptr's struct. Help texts show the values

@@ -34,6 +34,11 @@ type Function struct {
 	Env     map[string]string `yaml:"env" doc:"environment variables" short:"e"`
 	EnvFile []string          `yaml:"env_file" doc:"files with KEY=VALUE lines; env wins over them"`
 
+	Scaling
+}
+
+// Scaling is what can be declared of a function's settings.
+type Scaling struct {
 	Idle         *rouse.Duration `yaml:"idle" doc:"keep an unused instance this long"`
 	Concurrency  *int            `yaml:"concurrency" doc:"requests at once per instance; 1 for contract lambda"`
 	MaxInstances *int            `yaml:"max_instances" doc:"most instances of a revision; 0 is no limit of its own"`
@@ -49,9 +54,11 @@ func Defaults() Function {
 	spec, settings := rouse.DefaultSpec(), rouse.DefaultSettings()
 	return Function{
 		Contract: string(spec.Contract), Memory: &spec.Memory, Timeout: &spec.Timeout, CPU: &spec.CPU, Tmp: &spec.Tmp,
-		Network: string(spec.Network), Idle: &settings.Idle, Concurrency: &settings.Concurrency,
-		MaxInstances: &settings.MaxInstances, Provisioned: &settings.Provisioned, Queue: &settings.Queue,
-		QueueBytes: &settings.QueueBytes, Hold: &settings.Hold,
+		Network: string(spec.Network),
+		Scaling: Scaling{
+			Idle: &settings.Idle, Concurrency: &settings.Concurrency, MaxInstances: &settings.MaxInstances,
+			Provisioned: &settings.Provisioned, Queue: &settings.Queue, QueueBytes: &settings.QueueBytes, Hold: &settings.Hold,
+		},
 	}
 }
 
@@ -110,17 +117,17 @@ func (f *Function) checkArtifact() error {
 	return nil
 }
 
-// Settings are base with what has been declared.
-func (f *Function) Settings(base rouse.Settings) rouse.Settings {
-	take(&base.Idle, f.Idle)
-	take(&base.Concurrency, f.Concurrency)
-	take(&base.MaxInstances, f.MaxInstances)
-	take(&base.Provisioned, f.Provisioned)
-	take(&base.Queue, f.Queue)
-	take(&base.QueueBytes, f.QueueBytes)
-	take(&base.Hold, f.Hold)
-	if f.Reserved != nil {
-		base.Reserved = f.Reserved
+// Over is base with what has been declared.
+func (s Scaling) Over(base rouse.Settings) rouse.Settings {
+	take(&base.Idle, s.Idle)
+	take(&base.Concurrency, s.Concurrency)
+	take(&base.MaxInstances, s.MaxInstances)
+	take(&base.Provisioned, s.Provisioned)
+	take(&base.Queue, s.Queue)
+	take(&base.QueueBytes, s.QueueBytes)
+	take(&base.Hold, s.Hold)
+	if s.Reserved != nil {
+		base.Reserved = s.Reserved
 	}
 	return base
 }

@@ -118,7 +118,7 @@ functions:
 	if !reflect.DeepEqual(spec, want) {
 		t.Errorf("spec %+v\nwant %+v", spec, want)
 	}
-	settings := hello.Settings(rouse.DefaultSettings())
+	settings := hello.Over(rouse.DefaultSettings())
 	if settings.Idle.String() != "30s" || settings.Queue != 0 || settings.Reserved == nil || *settings.Reserved != 0 || settings.Hold.String() != "1m" {
 		t.Errorf("settings %+v", settings)
 	}
@@ -131,7 +131,7 @@ functions:
 	if err != nil || spec.Contract != rouse.ContractHTTP || spec.Network != rouse.NetworkEgress || !slices.Equal(spec.Command, []string{"serve", "--port", "$PORT"}) {
 		t.Errorf("%+v, %v", spec, err)
 	}
-	if s := web.Settings(rouse.DefaultSettings()); s.Concurrency != 80 || s.Reserved != nil {
+	if s := web.Over(rouse.DefaultSettings()); s.Concurrency != 80 || s.Reserved != nil {
 		t.Errorf("settings %+v", s)
 	}
 	digits := byName["digits"]

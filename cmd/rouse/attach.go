@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/logs"
+	"github.com/rousehq/rouse/runtime/http"
+	"github.com/rousehq/rouse/runtime/lambda"
+)
+
+// quiet is how long nothing may have been printed before the log of a failed
+// start is taken to be whole: it travels by another way than the news of the end.
+const quiet = 25 * time.Millisecond
+
+// attacher opens the host's side of instances' contracts.
+type attacher struct {
+	logs     *logs.Logs
+	maxEvent rouse.Bytes
+	log      *slog.Logger
+}
+
+// attach is the pool's Attach: it makes the target of rev's contract and has
+// the instance's output collected.
+func (a attacher) attach(rev rouse.Revision, id rouse.InstanceID, ep rouse.Endpoint) (rouse.Target, error) {
+	source := logs.Source{Function: rev.Function, Revision: rev.ID, Instance: id}
+	log := a.log.With("function", rev.Function, "instance", id)
+	switch rev.Spec.Contract {
+	case rouse.ContractLambda:
+		target := lambda.New(ep, lambda.Options{
+			Timeout: rev.Spec.Timeout.D(), MaxEvent: int(a.maxEvent), ARN: arn(rev.Function), Log: log,
+		})
+		source.Current = target.Current
+		output, err := a.logs.Collect(source, ep.Stdout, ep.Stderr)
+		if err != nil {
+			return nil, errors.Join(err, target.Close())
+		}
+		return lambdaTarget{target, output}, nil
+	case rouse.ContractHTTP:
+		target := http.New(ep, http.Options{Health: rev.Spec.Health, Log: log})
+		output, err := a.logs.Collect(source, ep.Stdout, ep.Stderr)
+		if err != nil {
+			return nil, errors.Join(err, target.Close())
+		}
+		return httpTarget{target, output}, nil
+	}
+	return nil, fmt.Errorf("no contract %q", rev.Spec.Contract)
+}
+
+// arn is how a function is told that it was called. Account and region are
+// those that local tools for AWS use.
+func arn(name rouse.FunctionName) string {
+	return "arn:aws:lambda:us-east-1:000000000000:function:" + string(name)
+}
+
+// lambdaTarget and httpTarget add the last lines of the log to a failed start.
+type lambdaTarget struct {
+	*lambda.Target
+	output *logs.Collector
+}
+
+type httpTarget struct {
+	*http.Target
+	output *logs.Collector
+}
+
+var (
+	_ rouse.EventTarget = lambdaTarget{}
+	_ rouse.Target      = httpTarget{}
+)
+
+func (t lambdaTarget) Ready(ctx context.Context) error {
+	return withLog(ctx, t.Target.Ready(ctx), t.output)
+}
+
+func (t httpTarget) Ready(ctx context.Context) error {
+	return withLog(ctx, t.Target.Ready(ctx), t.output)
+}
+
+func withLog(ctx context.Context, err error, output *logs.Collector) error {
+	var e *rouse.Error
+	if !errors.As(err, &e) || e.Code != rouse.StartFailed || e.Detail != "" {
+		return err
+	}
+	output.Settle(ctx, quiet)
+	explained := *e
+	explained.Detail = strings.Join(output.Tail(), "\n")
+	return &explained
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/cmd/rouse/client"
+	"github.com/rousehq/rouse/cmd/rouse/option"
+	"github.com/rousehq/rouse/cmd/rouse/project"
+)
+
+func (a *app) deployCommand() *cobra.Command {
+	var fn project.Function
+	var file string
+	wait := true
+	var noWait bool
+	cmd := &cobra.Command{
+		Use:   "deploy NAME | deploy -f FILE [NAME...]",
+		Short: "make a function, or give it new code",
+		Long: "Make a function from an image, code or a model, or give it a new revision. Traffic moves when\n" +
+			"the new revision's first instance is ready; one that fails to start leaves the old one serving.\n" +
+			"What a flag does not say about the code takes its default; settings (from --idle on) that no\n" +
+			"flag names stay as they are. With -f, everything that a project's file declares is deployed.",
+		Example: "  rouse deploy hello --code ./src --runtime python3.11 --handler app.handler\n" +
+			"  rouse deploy web --image shop/web --contract http --concurrency 80\n" +
+			"  rouse deploy digits --model digits.onnx\n" +
+			"  rouse deploy -f rouse.yaml",
+	}
+	fs := cmd.Flags()
+	fs.SortFlags = false
+	fs.StringVarP(&file, "file", "f", "", "deploy what a project's file declares, usually rouse.yaml")
+	defaults := project.Defaults()
+	option.Flags(fs, &fn, &defaults)
+	fs.BoolVar(&wait, "wait", true, "wait until the first instance is ready")
+	fs.BoolVar(&noWait, "no-wait", false, "return before the first instance is ready")
+	cmd.MarkFlagsMutuallyExclusive("wait", "no-wait")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		d := deployer{app: a, wait: wait && !noWait}
+		fns, dir, err := d.what(file, fn, args)
+		if err != nil {
+			return err
+		}
+		if d.client, err = a.client(); err != nil {
+			return usageError{plain(err)}
+		}
+		defer d.client.Close()
+		return d.deployAll(cmd.Context(), dir, fns, file != "")
+	}
+	return cmd
+}
+
+// deployer is one run of rouse deploy.
+type deployer struct {
+	*app
+	client *client.Client
+	wait   bool
+}
+
+// what lists the functions that the command line means, and the folder to
+// which their paths are relative.
+func (d deployer) what(file string, fn project.Function, args []string) ([]project.Named, string, error) {
+	fields := option.Fields(&fn)
+	declared := slices.ContainsFunc(fields, option.Field.IsSet)
+	if file == "" {
+		if len(args) == 0 && !declared {
+			if _, err := os.Stat(project.FileName); err == nil {
+				return nil, "", usagef("say what to deploy: NAME with its code, or -f %s for all of it", project.FileName)
+			}
+		}
+		if len(args) != 1 {
+			return nil, "", usagef("deploy takes one NAME, like: rouse deploy hello --code ./src --runtime python3.11 --handler app.handler")
+		}
+		name, err := rouse.ParseFunctionName(args[0])
+		if err != nil {
+			return nil, "", usageError{plain(err)}
+		}
+		if _, err := fn.Spec(""); err != nil {
+			return nil, "", usageError{plain(err)}
+		}
+		return []project.Named{{Name: name, Function: fn}}, "", nil
+	}
+	if declared {
+		return nil, "", usagef("-f takes everything from the file; give no other options but --wait and --server")
+	}
+	p, err := project.Load(file)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(args) == 0 {
+		return p.Functions, p.Dir, nil
+	}
+	var fns []project.Named
+	for _, arg := range args {
+		i := slices.IndexFunc(p.Functions, func(fn project.Named) bool { return string(fn.Name) == arg })
+		if i < 0 {
+			return nil, "", usagef("%s declares no function %q", file, arg)
+		}
+		fns = append(fns, p.Functions[i])
+	}
+	return fns, p.Dir, nil
+}
+
+// deployAll goes on after a failure, so that one broken function does not keep
+// a project's others from being deployed.
+func (d deployer) deployAll(ctx context.Context, dir string, fns []project.Named, whole bool) error {
+	var failed []string
+	var first error
+	for _, fn := range fns {
+		err := d.deploy(ctx, dir, fn, whole)
+		if err == nil {
+			continue
+		}
+		if len(fns) == 1 || ctx.Err() != nil {
+			return err
+		}
+		fmt.Fprintf(d.stderr, "%s failed:\n", fn.Name)
+		d.explain(err)
+		failed = append(failed, string(fn.Name))
+		first = err
+	}
+	if first != nil {
+		return fmt.Errorf("%d of %d functions were not deployed: %s", len(failed), len(fns), strings.Join(failed, ", "))
+	}
+	return nil
+}
+
+// deploy deploys one function. whole says that fn declares all its settings.
+func (d deployer) deploy(ctx context.Context, dir string, fn project.Named, whole bool) error {
+	spec, err := fn.Spec(dir)
+	if err != nil {
+		return err
+	}
+	settings, err := d.settings(ctx, fn, whole)
+	if err != nil {
+		return err
+	}
+	show := newProgress(d.stderr)
+	defer show.done()
+	if spec.Artifact.Image == "" {
+		spec.Artifact, err = d.upload(ctx, dir, fn, show)
+		if err != nil {
+			return err
+		}
+	}
+	began := time.Now()
+	done, err := d.client.Deploy(ctx, rouse.Deployment{Name: fn.Name, Spec: spec, Settings: settings, Wait: d.wait},
+		func(message string) { show.say("%s: %s", fn.Name, message) })
+	if err != nil {
+		return err
+	}
+	show.done()
+	fmt.Fprintf(d.stdout, "%s  %s  %s\n", fn.Name, done.Revision.ID.Short(), outcome(done, d.wait, time.Since(began)))
+	fmt.Fprintf(d.stdout, "%s  %s/fn/%s/\n", strings.Repeat(" ", len(fn.Name)), d.client.Server(), fn.Name)
+	return nil
+}
+
+// outcome is a deployment's result in words.
+func outcome(done rouse.Deployed, waited bool, took time.Duration) string {
+	verb := "deployed"
+	switch {
+	case done.Created:
+		verb = "created"
+	case !done.Changed:
+		return "unchanged"
+	case !waited && done.Function.Latest != done.Revision.ID:
+		return "starting; traffic moves when it is ready"
+	}
+	if waited && done.Started > 0 {
+		return fmt.Sprintf("%s, first instance ready in %s", verb, done.Started.D().Round(time.Millisecond))
+	}
+	return fmt.Sprintf("%s in %s", verb, took.Round(time.Millisecond))
+}
+
+// settings are what the function is to have; nil leaves them to the server.
+func (d deployer) settings(ctx context.Context, fn project.Named, whole bool) (*rouse.Settings, error) {
+	if !whole && fn.Scaling == (project.Scaling{}) {
+		return nil, nil
+	}
+	base := rouse.DefaultSettings()
+	if !whole {
+		view, err := d.client.Function(ctx, fn.Name)
+		var e *rouse.Error
+		switch {
+		case err == nil:
+			base = view.Settings
+		case !errors.As(err, &e) || e.Code != rouse.NotFound:
+			return nil, err
+		}
+	}
+	settings := fn.Over(base)
+	return &settings, nil
+}

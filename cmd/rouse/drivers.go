@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver"
+	"github.com/rousehq/rouse/controller/driver/docker"
+	"github.com/rousehq/rouse/controller/driver/process"
+)
+
+// engineTimeout is how long --driver auto waits for an engine's first word.
+const engineTimeout = 5 * time.Second
+
+// base is what every driver is given.
+type base struct {
+	agents    driver.Agents
+	planner   driver.Planner
+	artifacts driver.Artifacts
+	agent     string // path of rouse-agent
+	data      string
+	owner     string // names the data directory
+	log       *slog.Logger
+}
+
+// drivers is the table of --driver, the preferred one first.
+var drivers = []struct {
+	name string
+	open func(context.Context, base) (driver.Driver, error)
+}{
+	{docker.Name, openDocker},
+	{process.Name, openProcess},
+}
+
+func openDocker(ctx context.Context, b base) (driver.Driver, error) {
+	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
+	defer cancel()
+	return docker.New(ctx, docker.Options{
+		Agents: b.agents, Planner: b.planner, Artifacts: b.artifacts, Agent: b.agent, Owner: b.owner, Log: b.log,
+	})
+}
+
+func openProcess(_ context.Context, b base) (driver.Driver, error) {
+	return process.New(process.Options{
+		Agents: b.agents, Planner: b.planner, Artifacts: b.artifacts, Agent: b.agent,
+		Dir: filepath.Join(b.data, "process"), Log: b.log,
+	})
+}
+
+// openDriver opens the driver called name, or for "auto" the first one of the
+// table that works here. It says in words why this one.
+func openDriver(ctx context.Context, name string, b base) (d driver.Driver, reason string, err error) {
+	var passed []string
+	for _, entry := range drivers {
+		if name != "auto" && name != entry.name {
+			continue
+		}
+		d, err := entry.open(ctx, b)
+		switch {
+		case err == nil && name != "auto":
+			return d, "--driver " + name, nil
+		case err == nil && len(passed) == 0:
+			return d, "it is the preferred one and works here", nil
+		case err == nil:
+			return d, "others do not work here: " + passed[0], nil
+		case name != "auto":
+			return nil, "", fmt.Errorf("driver %s: %w", name, plainChain(err))
+		}
+		passed = append(passed, fmt.Sprintf("%s (%v)", entry.name, plainChain(err)))
+	}
+	return nil, "", fmt.Errorf("no driver works here: %v", passed)
+}
+
+// plainChain is err with the public message of an Error in it alone.
+func plainChain(err error) error {
+	var e *rouse.Error
+	if errors.As(err, &e) {
+		return errors.New(e.Message)
+	}
+	return err
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"io"
+	"iter"
+	"time"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/artifact"
+	"github.com/rousehq/rouse/controller/catalog"
+	"github.com/rousehq/rouse/controller/driver"
+	"github.com/rousehq/rouse/controller/logs"
+	"github.com/rousehq/rouse/controller/pool"
+	"github.com/rousehq/rouse/gateway/adminapi"
+	"github.com/rousehq/rouse/gateway/metrics"
+	"github.com/rousehq/rouse/runtime/link"
+)
+
+// The halls do not know one another; what follows gives each what it declares
+// that it needs of another.
+
+// agents is the links of runtime/link as drivers want them.
+type agents struct{ host *link.Host }
+
+var _ driver.Agents = agents{}
+
+func (a agents) Expect(id rouse.SandboxID) (driver.Link, error) {
+	l, err := a.host.Expect(id)
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func (a agents) Left() ([]driver.Link, error) {
+	left, err := a.host.Left()
+	links := make([]driver.Link, len(left))
+	for i, l := range left {
+		links[i] = l
+	}
+	return links, err
+}
+
+// catalogPool is the pool as the catalog wants it.
+type catalogPool struct{ *pool.Pool }
+
+var _ catalog.Pool = catalogPool{}
+
+func (p catalogPool) Running(id rouse.RevisionID) bool {
+	for _, i := range p.Instances() {
+		if i.Revision == id && i.State != rouse.Draining {
+			return true
+		}
+	}
+	return false
+}
+
+// apiPool is the pool as the API wants it.
+type apiPool struct{ *pool.Pool }
+
+var _ adminapi.Pool = apiPool{}
+
+func (p apiPool) Stats() adminapi.Stats {
+	s := p.Pool.Stats()
+	return adminapi.Stats{InFlight: s.InFlight, Waiting: s.Waiting, MemoryBudget: s.MemoryBudget, MemoryInUse: s.MemoryInUse}
+}
+
+// snapshot is the pool's state for a scrape.
+func snapshot(p *pool.Pool) metrics.Snapshot {
+	s := p.Stats()
+	return metrics.Snapshot{
+		Instances: p.Instances(), Waiting: s.Waiting, QueueBytes: s.QueueBytes,
+		MemoryBudget: s.MemoryBudget, MemoryInUse: s.MemoryInUse,
+	}
+}
+
+// uploads is the artifact store as the API wants it.
+type uploads struct{ *artifact.Store }
+
+var _ adminapi.Uploads = uploads{}
+
+func (u uploads) AddZip(ctx context.Context, r io.Reader) (adminapi.Artifact, error) {
+	info, err := u.Store.AddZip(ctx, r)
+	return adminapi.Artifact{Digest: info.Digest, Size: info.Size, Files: info.Files}, err
+}
+
+// functionLogs is the functions' logs as the API wants them.
+type functionLogs struct{ *logs.Logs }
+
+var _ adminapi.Logs = functionLogs{}
+
+func (l functionLogs) Read(ctx context.Context, fn rouse.FunctionName, q adminapi.LogQuery) iter.Seq2[adminapi.LogLine, error] {
+	return func(yield func(adminapi.LogLine, error) bool) {
+		for line, err := range l.Logs.Read(ctx, fn, logs.Query(q)) {
+			view := adminapi.LogLine{
+				Time: line.Time.Format(time.RFC3339Nano), Stream: line.Stream, Instance: string(line.Instance),
+				Revision: string(line.Revision), RequestID: line.RequestID, Text: line.Text,
+			}
+			if !yield(view, err) {
+				return
+			}
+		}
+	}
+}

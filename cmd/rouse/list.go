@@ -1,0 +1,122 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/gateway/adminapi"
+)
+
+func (a *app) lsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "ls",
+		Aliases: []string{"list"},
+		Short:   "list functions",
+		Example: "  rouse ls\n  rouse ls --json | jq '.[].name'",
+		Args:    cobra.NoArgs,
+	}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := a.client()
+		if err != nil {
+			return usageError{plain(err)}
+		}
+		defer c.Close()
+		fns, err := c.Functions(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return printJSON(a.stdout, fns)
+		}
+		if len(fns) == 0 {
+			fmt.Fprintln(a.stderr, "No functions yet. rouse deploy --help shows how to make one.")
+			return nil
+		}
+		return printFunctions(a.stdout, time.Now(), fns)
+	}
+	return cmd
+}
+
+func printFunctions(w io.Writer, now time.Time, fns []adminapi.FunctionView) error {
+	t := newTable(w, "NAME", "REVISION", "CONTRACT", "RUNS", "MEMORY", "INSTANCES", "WAITING", "CHANGED")
+	for _, fn := range fns {
+		spec := fn.Revision.Spec
+		runs := cmp.Or(spec.Artifact.Image, spec.Runtime)
+		t.row(string(fn.Name), fn.Latest.Short(), string(spec.Contract), runs, spec.Memory.String(),
+			counts(fn.Instances), fmt.Sprint(fn.Waiting), age(now, fn.Updated))
+	}
+	return t.flush()
+}
+
+// counts is how many instances are in each state, in the order of a life.
+func counts(instances map[string]int) string {
+	text := ""
+	for _, state := range []rouse.State{rouse.Starting, rouse.Ready, rouse.Draining} {
+		if n := instances[string(state)]; n > 0 {
+			if text != "" {
+				text += ", "
+			}
+			text += fmt.Sprintf("%d %s", n, state)
+		}
+	}
+	return cmp.Or(text, "0")
+}
+
+func (a *app) psCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "ps [NAME]",
+		Short:   "list running instances",
+		Example: "  rouse ps\n  rouse ps hello --json",
+		Args:    cobra.MaximumNArgs(1),
+	}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c, err := a.client()
+		if err != nil {
+			return usageError{plain(err)}
+		}
+		defer c.Close()
+		all, err := c.Instances(cmd.Context())
+		if err != nil {
+			return err
+		}
+		list := []rouse.Instance{}
+		for _, i := range all {
+			if len(args) == 0 || string(i.Function) == args[0] {
+				list = append(list, i)
+			}
+		}
+		if *asJSON {
+			return printJSON(a.stdout, list)
+		}
+		if len(list) == 0 {
+			fmt.Fprintln(a.stderr, "Nothing runs; functions start when they are called.")
+			return nil
+		}
+		return printInstances(a.stdout, time.Now(), list)
+	}
+	return cmd
+}
+
+func printInstances(w io.Writer, now time.Time, list []rouse.Instance) error {
+	t := newTable(w, "INSTANCE", "FUNCTION", "REVISION", "STATE", "IN FLIGHT", "SERVED", "IDLE", "AGE", "MEMORY")
+	for _, i := range list {
+		state := string(i.State)
+		if i.Provisioned {
+			state += " (provisioned)"
+		}
+		idle := "-"
+		if i.State == rouse.Ready && i.InFlight == 0 {
+			idle = age(now, i.IdleSince)
+		}
+		t.row(string(i.ID), string(i.Function), i.Revision.Short(), state, fmt.Sprint(i.InFlight),
+			fmt.Sprint(i.Served), idle, age(now, i.Created), i.Memory.String())
+	}
+	return t.flush()
+}

@@ -1,0 +1,50 @@
+// Command rouse is the platform and its command line: rouse serve runs it, the
+// other commands speak to a running one.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/rousehq/rouse/cmd/rouse/client"
+)
+
+// The exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	soft, stop := context.WithCancel(context.Background())
+	hard, now := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		stop()
+		<-signals
+		now()
+		signal.Stop(signals) // the third has the system's effect
+	}()
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.LookupEnv, now: hard}
+	os.Exit(a.run(soft, os.Args[1:]))
+}
+
+// app is what every command has in hand.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) (string, bool)
+	// now ends when somebody does not want to wait for an orderly end.
+	now context.Context
+
+	server string // flag of every command that speaks to a server
+}
+
+// client is for the server that flags and environment name.
+func (a *app) client() (*client.Client, error) { return client.New(a.server) }

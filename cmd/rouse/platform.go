@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/cmd/rouse/project"
+	"github.com/rousehq/rouse/controller/artifact"
+	"github.com/rousehq/rouse/controller/catalog"
+	"github.com/rousehq/rouse/controller/driver"
+	"github.com/rousehq/rouse/controller/logs"
+	"github.com/rousehq/rouse/controller/pool"
+	"github.com/rousehq/rouse/controller/store"
+	"github.com/rousehq/rouse/controller/store/bolt"
+	"github.com/rousehq/rouse/gateway"
+	"github.com/rousehq/rouse/gateway/adminapi"
+	"github.com/rousehq/rouse/gateway/hold"
+	"github.com/rousehq/rouse/gateway/limit"
+	"github.com/rousehq/rouse/gateway/metrics"
+	"github.com/rousehq/rouse/gateway/page"
+	"github.com/rousehq/rouse/gateway/proxy"
+	"github.com/rousehq/rouse/gateway/route"
+	"github.com/rousehq/rouse/runtime/bootstrap"
+	"github.com/rousehq/rouse/runtime/link"
+)
+
+// collectEvery is how often code is removed that nothing refers to any more.
+const collectEvery = time.Hour
+
+// platform is a running Rouse without its listener.
+type platform struct {
+	config config
+	log    *slog.Logger
+
+	store     store.Store
+	artifacts *artifact.Store
+	logs      *logs.Logs
+	agents    *link.Host
+	driver    driver.Driver
+	pool      *pool.Pool
+	catalog   *catalog.Catalog
+	metrics   *metrics.Metrics
+
+	reason   string // why this driver
+	draining atomic.Bool
+	life     context.Context // of what goes on beside requests
+	end      context.CancelFunc
+	beside   sync.WaitGroup
+}
+
+// openPlatform builds everything in the order in which it depends on one
+// another, takes over what an earlier run left, and blocks until it can serve.
+// close ends it.
+func openPlatform(ctx context.Context, c config, log *slog.Logger) (*platform, error) {
+	p := &platform{config: c, log: log}
+	p.life, p.end = context.WithCancel(context.Background())
+	if err := p.open(ctx); err != nil {
+		return nil, errors.Join(err, p.close(ctx))
+	}
+	return p, nil
+}
+
+func (p *platform) open(ctx context.Context) error {
+	data := p.config.Data
+	agentFile, err := findAgent(p.config.Agent)
+	if err != nil {
+		return err
+	}
+	if err := makeDataDir(data); err != nil {
+		return err
+	}
+	// The store's lock is the data directory's: nothing is touched before it.
+	db, err := bolt.Open(filepath.Join(data, "rouse.db"), bolt.Options{})
+	if err != nil {
+		return err
+	}
+	p.store = db
+	if p.artifacts, err = artifact.Open(filepath.Join(data, "artifacts"), artifact.Options{MaxUnpacked: p.config.MaxCode}); err != nil {
+		return err
+	}
+	if p.logs, err = logs.Open(filepath.Join(data, "logs"), logs.Options{Log: p.log}); err != nil {
+		return err
+	}
+	if p.agents, err = link.New(filepath.Join(data, "run"), link.Options{Reconnect: p.config.Reconnect.D(), Log: p.log}); err != nil {
+		return err
+	}
+	owner, err := dataID(data)
+	if err != nil {
+		return err
+	}
+	agentFile, err = placeAgent(agentFile, data)
+	if err != nil {
+		return err
+	}
+	p.driver, p.reason, err = openDriver(ctx, p.config.Driver, base{
+		agents: agents{p.agents}, planner: bootstrap.Planner{}, artifacts: p.artifacts,
+		agent: agentFile, data: data, owner: owner, log: p.log,
+	})
+	if err != nil {
+		return err
+	}
+	return p.openControl(ctx)
+}
+
+// openControl makes the pool and the catalog, which know one another.
+func (p *platform) openControl(ctx context.Context) error {
+	p.metrics = metrics.New(metrics.Config{
+		Version: version(), Driver: p.driver.Name(), Log: p.log,
+		Snapshot: func() metrics.Snapshot { return snapshot(p.pool) },
+		Exists:   func(name rouse.FunctionName) bool { _, err := p.catalog.Function(name); return err == nil },
+	})
+	p.pool = pool.New(pool.Config{
+		Driver:       p.driver,
+		Attach:       attacher{p.logs, p.config.MaxEvent, p.log}.attach,
+		Lookup:       func(id rouse.RevisionID) (rouse.Revision, rouse.Settings, error) { return p.catalog.Lookup(id) },
+		MaxInstances: p.config.MaxInstances,
+		MaxStarts:    p.config.MaxStarts,
+		Memory:       p.config.MemoryBudget,
+		Observer:     p.metrics,
+		Log:          p.log,
+	})
+	var err error
+	p.catalog, err = catalog.Open(ctx, catalog.Config{
+		Functions: p.store, Revisions: p.store, Pool: catalogPool{p.pool}, Checker: p.driver,
+		Artifacts: p.artifacts, Removed: p.forget, Now: time.Now, Log: p.log,
+	})
+	if err != nil {
+		return err
+	}
+	adopted, removed, err := p.pool.Adopt(ctx)
+	if err != nil {
+		return err
+	}
+	if adopted+removed > 0 {
+		p.log.Info("found sandboxes of an earlier run", "taken_over", adopted, "removed", removed)
+	}
+	p.catalog.Provision()
+	p.beside.Go(p.collect)
+	return nil
+}
+
+// forget removes what a deleted function leaves outside of the catalog.
+func (p *platform) forget(name rouse.FunctionName) {
+	if err := p.logs.Remove(name); err != nil {
+		p.log.Warn("a deleted function's logs could not be removed", "function", name, "error", err)
+	}
+}
+
+// collect removes code that no revision and no instance refers to, until the
+// platform's life ends.
+func (p *platform) collect() {
+	again := time.NewTicker(collectEvery)
+	defer again.Stop()
+	for {
+		removed, err := p.artifacts.Collect(p.life, p.inUse())
+		if err != nil && p.life.Err() == nil {
+			p.log.Warn("removing unused code", "error", err)
+		}
+		if len(removed) > 0 {
+			p.log.Info("removed unused code", "artifacts", len(removed))
+		}
+		select {
+		case <-again.C:
+		case <-p.life.Done():
+			return
+		}
+	}
+}
+
+// inUse says of code whether something refers to it.
+func (p *platform) inUse() func(digest string) bool {
+	used := make(map[string]bool)
+	for rev := range p.catalog.Revisions() {
+		used[rev.Spec.Artifact.Code] = true
+	}
+	for _, i := range p.pool.Instances() {
+		if rev, err := p.catalog.Revision(i.Revision); err == nil {
+			used[rev.Spec.Artifact.Code] = true
+		}
+	}
+	return func(digest string) bool { return used[digest] }
+}
+
+// handler is everything that the listener serves. What only reads ends with stopping.
+func (p *platform) handler(stopping context.Context) http.Handler {
+	c := p.config
+	router := route.New(p.catalog, c.Domain...)
+	guard := gateway.Guard{Hosts: c.Domain}
+	stations := []gateway.Station{
+		p.metrics.Station,
+		limit.Station(limit.Limits{Event: c.MaxEvent, Body: c.MaxBody, Slow: c.SlowBody.D()}),
+		hold.Station(p.pool),
+	}
+	data := gateway.Chain(proxy.New().Handle, append([]gateway.Station{router.Station}, stations...)...)
+	return &dispatch{
+		router: router,
+		data:   gateway.Entry(data, p.log),
+		admin: adminapi.New(adminapi.Config{
+			Catalog: p.catalog, Pool: apiPool{p.pool}, Uploads: uploads{p.artifacts}, Logs: functionLogs{p.logs},
+			Stations: stations, Guard: guard, Schema: project.Schema(), MaxUpload: c.MaxCode,
+			Version: version(), Driver: p.driver.Name(), DriverReason: p.reason, Started: time.Now(), Log: p.log,
+		}),
+		metrics: guard.Wrap(p.metrics.Handler()),
+		health:  http.HandlerFunc(page.Healthz),
+		ready:   page.Readyz(p.ready, p.log),
+		page: guard.Wrap(page.New(page.Config{
+			Catalog: p.catalog, Pool: p.pool, Version: version(), Driver: p.driver.Name(), Log: p.log,
+		})),
+		stopping: stopping,
+	}
+}
+
+func (p *platform) ready(context.Context) error {
+	if p.draining.Load() {
+		return rouse.Errorf(rouse.Unavailable, "the platform is shutting down")
+	}
+	return nil
+}
+
+// close ends what open began, the last first. Requests that run have until
+// ctx's end; then they are ended. Nothing of ours is left running.
+func (p *platform) close(ctx context.Context) error {
+	p.draining.Store(true)
+	var errs []error
+	failed := func(what string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", what, err))
+		}
+	}
+	if p.catalog != nil {
+		p.catalog.Close()
+	}
+	if p.pool != nil {
+		failed("stopping instances", p.pool.Close(ctx))
+	}
+	p.end()
+	p.beside.Wait()
+	if p.driver != nil {
+		failed("closing the driver", p.driver.Close())
+	}
+	if p.agents != nil {
+		failed("closing the agents' links", p.agents.Close())
+	}
+	if p.logs != nil {
+		failed("closing the logs", p.logs.Close(ctx))
+	}
+	if p.store != nil {
+		failed("closing the store", p.store.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/cmd/rouse/suggest"
+)
+
+const defaultServer = "http://127.0.0.1:8080"
+
+// usageError is a mistake on the command line.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// run executes one command line and returns the exit code.
+func (a *app) run(ctx context.Context, args []string) int {
+	started := false
+	root := a.root()
+	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
+	root.SetArgs(args)
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	var usage usageError
+	if !started || errors.As(err, &usage) {
+		fmt.Fprintf(a.stderr, "rouse: %s\n", strings.TrimSpace(err.Error()))
+		fmt.Fprintln(a.stderr, "Run rouse COMMAND --help for how it is used.")
+		return exitUsage
+	}
+	a.explain(err)
+	return exitFailed
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "rouse",
+		Short: "functions that sleep until they are called",
+		Long: "Rouse runs functions that sleep until they are called: AWS Lambda handlers, HTTP servers\n" +
+			"and models, on your own machine.",
+		Example: "  rouse serve\n" +
+			"  rouse deploy hello --code ./src --runtime python3.11 --handler app.handler\n" +
+			"  rouse invoke hello -d '{\"name\": \"you\"}'",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(flagError)
+	root.AddGroup(&cobra.Group{ID: "functions", Title: "Functions:"}, &cobra.Group{ID: "platform", Title: "The platform:"})
+	for _, cmd := range []*cobra.Command{
+		a.deployCommand(), a.invokeCommand(), a.lsCommand(), a.psCommand(), a.logsCommand(), a.scaleCommand(), a.rmCommand(),
+	} {
+		cmd.GroupID = "functions"
+		a.serverFlag(cmd)
+		root.AddCommand(cmd)
+	}
+	top := a.topCommand()
+	a.serverFlag(top)
+	for _, cmd := range []*cobra.Command{a.serveCommand(), top, a.configCommand(), a.schemaCommand(), a.versionCommand()} {
+		cmd.GroupID = "platform"
+		root.AddCommand(cmd)
+	}
+	root.SetHelpCommandGroupID("platform")
+	root.SetCompletionCommandGroupID("platform")
+	return root
+}
+
+func (a *app) serverFlag(cmd *cobra.Command) {
+	server := defaultServer
+	if given, ok := a.getenv("ROUSE_SERVER"); ok && given != "" {
+		server = given
+	}
+	cmd.Flags().StringVar(&a.server, "server", server, "URL of the server; the environment variable ROUSE_SERVER sets it too")
+}
+
+// flagError names the nearest flag to one that does not exist.
+func flagError(cmd *cobra.Command, err error) error {
+	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if unknown {
+		var known []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+		if near := suggest.Nearest(name, known); near != "" {
+			return usageError{fmt.Errorf("unknown flag --%s; did you mean --%s?", name, near)}
+		}
+	}
+	var public *rouse.Error
+	if errors.As(err, &public) {
+		// pflag wraps the reason in: invalid argument "x" for "--memory" flag.
+		return usageError{errors.New(strings.Replace(err.Error(), public.Error(), public.Message, 1))}
+	}
+	return usageError{err}
+}
+
+// explain prints an error as people need it: what, the details that came with
+// it, and one line on what to do.
+func (a *app) explain(err error) {
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(a.stderr, "rouse: interrupted")
+		return
+	}
+	var e *rouse.Error
+	if !errors.As(err, &e) {
+		fmt.Fprintf(a.stderr, "rouse: %v\n", err)
+		return
+	}
+	message := e.Message
+	if e.Type != "" {
+		message = e.Type + ": " + message
+	}
+	fmt.Fprintf(a.stderr, "rouse: %s\n", message)
+	for _, line := range e.Trace {
+		fmt.Fprintf(a.stderr, "    %s\n", strings.TrimRight(line, "\n"))
+	}
+	if detail := strings.TrimSpace(e.Detail); detail != "" {
+		fmt.Fprintf(a.stderr, "    %s\n", strings.ReplaceAll(detail, "\n", "\n    "))
+	}
+	if hint := hint(e); hint != "" {
+		fmt.Fprintf(a.stderr, "%s\n", hint)
+	}
+}
+
+// hint is what to do about an error, when there is something to say.
+func hint(e *rouse.Error) string {
+	switch {
+	case e.Code == rouse.Unavailable && strings.HasPrefix(e.Message, "no server answers"):
+		return "Start one with rouse serve, or name another with --server or ROUSE_SERVER."
+	case e.Code == rouse.NotFound && strings.HasPrefix(e.Message, "function "):
+		return "rouse ls lists the functions."
+	case e.Code == rouse.Internal:
+		return "The server's log has the details."
+	}
+	return ""
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/cmd/rouse/option"
+	"github.com/rousehq/rouse/cmd/rouse/project"
+)
+
+func (a *app) scaleCommand() *cobra.Command {
+	var fn project.Scaling
+	cmd := &cobra.Command{
+		Use:   "scale NAME",
+		Short: "change or show a function's settings",
+		Long:  "Change a function's settings without deploying it again. Without flags it shows them.",
+		Example: "  rouse scale hello --idle 10m --max-instances 4\n" +
+			"  rouse scale hello --provisioned 1\n" +
+			"  rouse scale hello --json",
+		Args: cobra.ExactArgs(1),
+	}
+	asJSON := jsonFlag(cmd)
+	option.Flags(cmd.Flags(), &fn, &project.Scaling{})
+	unlimited := cmd.Flags().Bool("no-reserved", false, "lift the limit of --reserved")
+	cmd.MarkFlagsMutuallyExclusive("reserved", "no-reserved")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		name, err := rouse.ParseFunctionName(args[0])
+		if err != nil {
+			return usageError{plain(err)}
+		}
+		patch := make(map[string]any)
+		for _, f := range option.Fields(&fn) {
+			if f.IsSet() {
+				patch[f.Key] = f.JSON()
+			}
+		}
+		if *unlimited {
+			patch["reserved"] = nil
+		}
+		c, err := a.client()
+		if err != nil {
+			return usageError{plain(err)}
+		}
+		defer c.Close()
+		var settings rouse.Settings
+		if len(patch) > 0 {
+			settings, err = c.UpdateSettings(cmd.Context(), name, patch)
+		} else {
+			view, viewErr := c.Function(cmd.Context(), name)
+			settings, err = view.Settings, viewErr
+		}
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return printJSON(a.stdout, settings)
+		}
+		return a.printSettings(settings)
+	}
+	return cmd
+}
+
+func (a *app) printSettings(s rouse.Settings) error {
+	reserved := "no limit"
+	if s.Reserved != nil {
+		reserved = fmt.Sprint(*s.Reserved)
+	}
+	most := "no limit"
+	if s.MaxInstances > 0 {
+		most = fmt.Sprint(s.MaxInstances)
+	}
+	t := newTable(a.stdout, "SETTING", "VALUE")
+	t.row("idle", s.Idle.String())
+	t.row("concurrency", fmt.Sprint(s.Concurrency))
+	t.row("max-instances", most)
+	t.row("provisioned", fmt.Sprint(s.Provisioned))
+	t.row("reserved", reserved)
+	t.row("queue", fmt.Sprint(s.Queue))
+	t.row("queue-bytes", s.QueueBytes.String())
+	t.row("hold", s.Hold.String())
+	return t.flush()
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+const (
+	headTimeout = 10 * time.Second // for a request's head to arrive
+	idleTimeout = 2 * time.Minute  // of a kept-alive connection
+	maxHead     = 64 << 10
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	var flags configFlags
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "run the platform",
+		Long: "Run the platform in the foreground. The first SIGTERM or Ctrl-C lets requests finish, the\n" +
+			"second does not. Settings come from flags, then ROUSE_* variables, then the file, then defaults;\n" +
+			"rouse config shows what comes of them.",
+		Example: "  rouse serve\n" +
+			"  rouse serve --data ./data --listen 127.0.0.1:0 --driver process\n" +
+			"  rouse serve --config rouse-server.yaml",
+		Args: cobra.NoArgs,
+	}
+	flags.add(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, _, err := flags.load(cmd.Flags(), a.getenv)
+		if err != nil {
+			return usageError{err}
+		}
+		return a.serve(cmd.Context(), c)
+	}
+	return cmd
+}
+
+// serve runs the platform until ctx ends, then lets requests finish until the
+// drain timeout or a.now ends, and leaves nothing behind.
+func (a *app) serve(ctx context.Context, c config) error {
+	log := a.logger(c)
+	p, err := openPlatform(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return errors.Join(err, p.close(a.now))
+	}
+	stopping, stop := context.WithCancel(context.Background())
+	defer stop()
+	server := &http.Server{
+		Handler:           p.handler(stopping),
+		ReadHeaderTimeout: headTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHead,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	err = a.announce(c, p, listener.Addr())
+
+	if err == nil {
+		select {
+		case err = <-ended:
+		case <-ctx.Done():
+			log.Info("stopping", "drain_timeout", c.DrainTimeout)
+		}
+	}
+	stop()
+	return errors.Join(err, a.shutDown(c, p, server), removeAddress(c))
+}
+
+// shutDown drains listener and instances at the same time, since requests end
+// with their instances' answers and instances with their requests.
+func (a *app) shutDown(c config, p *platform, server *http.Server) error {
+	ctx, cancel := context.WithTimeout(a.now, c.DrainTimeout.D())
+	defer cancel()
+	p.draining.Store(true)
+	var served error
+	var draining sync.WaitGroup
+	draining.Go(func() {
+		if served = server.Shutdown(ctx); served != nil {
+			served = server.Close()
+		}
+	})
+	err := p.close(ctx)
+	draining.Wait()
+	return errors.Join(served, err)
+}
+
+func (a *app) logger(c config) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		level = slog.LevelInfo
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(a.stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(a.stderr, options))
+}
+
+// announce tells people and scripts where the platform listens.
+func (a *app) announce(c config, p *platform, addr net.Addr) error {
+	url := "http://" + addr.String()
+	if err := replaceFile(addressFile(c), strings.NewReader(url+"\n"), 0o644); err != nil {
+		return fmt.Errorf("writing the address file: %w", err)
+	}
+	p.log.Info("serving", "url", url, "driver", p.driver.Name(), "why", p.reason, "data", c.Data, "version", version())
+	_, err := fmt.Fprintf(a.stdout, "Rouse serves at %s (driver %s)\n", url, p.driver.Name())
+	return err
+}
+
+// addressFile holds the server's URL while it serves.
+func addressFile(c config) string { return filepath.Join(c.Data, "address") }
+
+func removeAddress(c config) error {
+	if err := os.Remove(addressFile(c)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
