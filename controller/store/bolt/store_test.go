@@ -10,15 +10,12 @@ import (
 	"testing"
 
 	"go.etcd.io/bbolt"
-	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/controller/store"
 	"github.com/rousehq/rouse/controller/store/storetest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func openTest(t testing.TB, path string) *Store {
 	t.Helper()

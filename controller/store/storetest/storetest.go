@@ -274,7 +274,7 @@ func ended(t *testing.T, s store.Store) {
 	mustPut(t, s, Function("f"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	fails(t, s, ctx)
+	fails(ctx, t, s)
 	if _, err := s.Get(t.Context(), "new"); rouse.CodeOf(err) != rouse.NotFound {
 		t.Errorf("a write under an ended context: %v, want that it never happened", err)
 	}
@@ -285,10 +285,10 @@ func ended(t *testing.T, s store.Store) {
 
 func closed(t *testing.T, s store.Store) {
 	must(t, s.Close())
-	fails(t, s, t.Context())
+	fails(t.Context(), t, s)
 }
 
-func fails(t *testing.T, s store.Store, ctx context.Context) {
+func fails(ctx context.Context, t *testing.T, s store.Store) {
 	t.Helper()
 	errs := map[string]error{
 		"Delete":         s.Delete(ctx, "f"),
