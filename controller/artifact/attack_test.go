@@ -69,7 +69,7 @@ func TestHostileArchivesAreRefused(t *testing.T) {
 			[]item{{strings.Repeat("a/", 60) + "x", 0o644, ""}, {strings.Repeat("b/", 60) + "x", 0o644, ""}}, rouse.TooLarge, "more than 100 files"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			refused(t, zipOf(t, test.items...), test.code, test.want)
+			refused(t, zipOf(test.items...), test.code, test.want)
 		})
 	}
 }
@@ -191,14 +191,14 @@ func bomb(t *testing.T, size int, promised uint64) []byte {
 }
 
 func TestWhatIsNoArchiveIsInvalid(t *testing.T) {
-	encrypted := zipOf(t, item{"a", 0o644, "x"})
+	encrypted := zipOf(item{"a", 0o644, "x"})
 	for _, signature := range []string{"PK\x03\x04", "PK\x01\x02"} {
 		at := bytes.Index(encrypted, []byte(signature))
 		encrypted[at+map[string]int{"PK\x03\x04": 6, "PK\x01\x02": 8}[signature]] |= 1
 	}
-	corrupt := zipOf(t, item{"a", 0o644, strings.Repeat("x1y2", 100)})
+	corrupt := zipOf(item{"a", 0o644, strings.Repeat("x1y2", 100)})
 	corrupt[45] ^= 0xff
-	method := zipOf(t, item{"a", 0o644, "x"})
+	method := zipOf(item{"a", 0o644, "x"})
 	method[bytes.Index(method, []byte("PK\x01\x02"))+10] = 99
 	for name, test := range map[string]struct {
 		archive []byte
@@ -220,7 +220,7 @@ func TestTheUmaskDoesNotMatter(t *testing.T) {
 	old := unix.Umask(0o077)
 	defer unix.Umask(old)
 	s := openTest(t, Options{})
-	info := add(t, s, zipOf(t, item{"d/a", 0o644, "x"}, item{"d/x", 0o755, "x"}))
+	info := add(t, s, zipOf(item{"d/a", 0o644, "x"}, item{"d/x", 0o755, "x"}))
 	dir, _ := s.Path(info.Digest)
 	for name, want := range map[string]fs.FileMode{"..": 0o755, "../..": 0o755, ".": 0o755, "d": 0o755, "d/a": 0o644, "d/x": 0o755} {
 		got, err := os.Stat(filepath.Join(dir, name))
@@ -245,10 +245,10 @@ func TestAFullDiskDropsTheUpload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.AddZip(t.Context(), bytes.NewReader(zipOf(t, item{"a", 0o644, strings.Repeat("x", 4<<20)})))
+	_, err = s.AddZip(t.Context(), bytes.NewReader(zipOf(item{"a", 0o644, strings.Repeat("x", 4<<20)})))
 	if rouse.CodeOf(err) != rouse.Unavailable || !strings.Contains(err.Error(), "disk of the data directory is full") {
 		t.Errorf("error %v", err)
 	}
 	left(t, s)
-	add(t, s, zipOf(t, item{"a", 0o644, "small"}))
+	add(t, s, zipOf(item{"a", 0o644, "small"}))
 }
