@@ -20,7 +20,7 @@ func Readyz(check func(ctx context.Context) error, log *slog.Logger) http.Handle
 			if rouse.CodeOf(err) != rouse.Internal {
 				return err
 			}
-			return &rouse.Error{Code: rouse.Unavailable, Message: "not able to serve; the server's log says why", Cause: err}
+			return &rouse.Error{Code: rouse.Unavailable, Message: "not able to serve", Cause: err}
 		}
 		well(c.Writer)
 		return nil
