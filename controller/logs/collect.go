@@ -42,8 +42,9 @@ type Collector struct {
 }
 
 // Collect reads both streams until they end or fail, from goroutines of its
-// own. The caller closes them, and may wait with Wait. A nil stream is empty.
-func (l *Logs) Collect(src Source, stdout, stderr io.Reader) (*Collector, error) {
+// own, and then closes them. A nil stream is empty. After an Invalid error, of
+// a bad name, the streams are still the caller's.
+func (l *Logs) Collect(src Source, stdout, stderr io.ReadCloser) (*Collector, error) {
 	dir, err := l.folder(src.Function)
 	if err != nil {
 		return nil, err
@@ -53,7 +54,7 @@ func (l *Logs) Collect(src Source, stdout, stderr io.Reader) (*Collector, error)
 	l.collectors[c] = struct{}{}
 	l.mu.Unlock()
 	var streams sync.WaitGroup
-	for i, r := range []io.Reader{stdout, stderr} {
+	for i, r := range []io.ReadCloser{stdout, stderr} {
 		if r != nil {
 			streams.Go(func() { c.collect(i, r) })
 		}
@@ -138,7 +139,8 @@ func clip(text string) string {
 }
 
 // collect is the life of one stream.
-func (c *Collector) collect(stream int, r io.Reader) {
+func (c *Collector) collect(stream int, r io.ReadCloser) {
+	defer r.Close() //nolint:errcheck // read-only
 	var (
 		names  = [2]string{Stdout, Stderr}
 		s      splitter

@@ -33,9 +33,19 @@ func openTest(t testing.TB, o Options) *Logs {
 	return l
 }
 
+func closer(r io.Reader) io.ReadCloser {
+	if r == nil {
+		return nil
+	}
+	if rc, ok := r.(io.ReadCloser); ok {
+		return rc
+	}
+	return io.NopCloser(r)
+}
+
 func collect(t testing.TB, l *Logs, src Source, stdout, stderr io.Reader) *Collector {
 	t.Helper()
-	c, err := l.Collect(src, stdout, stderr)
+	c, err := l.Collect(src, closer(stdout), closer(stderr))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -464,6 +474,28 @@ func TestCloseWaitsForCollectors(t *testing.T) {
 	c.Wait()
 }
 
+// Both streams are closed when they have ended, and one that fails does not
+// keep the other from being read.
+func TestEndedStreamsAreClosed(t *testing.T) {
+	l := openTest(t, Options{})
+	broken := &closing{Reader: io.MultiReader(strings.NewReader("one\n"), iotest.ErrReader(errors.New("broken")))}
+	whole := &closing{Reader: strings.NewReader("two\n")}
+	collect(t, l, Source{Function: "f"}, broken, whole).Wait()
+	if !broken.closed || !whole.closed {
+		t.Errorf("closed: broken %v, whole %v", broken.closed, whole.closed)
+	}
+	got := texts(t, l, "f", Query{})
+	slices.Sort(got)
+	same(t, got, []string{"one", "two"})
+}
+
+type closing struct {
+	io.Reader
+	closed bool
+}
+
+func (c *closing) Close() error { c.closed = true; return nil }
+
 // Instances of one function print at once; no line is broken or lost.
 func TestManyInstancesShareALog(t *testing.T) {
 	l := openTest(t, Options{})
@@ -474,7 +506,7 @@ func TestManyInstancesShareALog(t *testing.T) {
 			for k := range 200 {
 				fmt.Fprintf(&out, "%d %d\n", i, k)
 			}
-			c, err := l.Collect(Source{Function: "f"}, strings.NewReader(out.String()), iotest.HalfReader(strings.NewReader(out.String())))
+			c, err := l.Collect(Source{Function: "f"}, closer(strings.NewReader(out.String())), closer(iotest.HalfReader(strings.NewReader(out.String()))))
 			if err != nil {
 				t.Error(err)
 				return
