@@ -72,8 +72,11 @@ func logQuery(values url.Values, now time.Time) (LogQuery, error) {
 		switch key {
 		case "request_id":
 		case "tail":
-			if q.Tail, err = strconv.Atoi(value); err != nil || q.Tail < 1 {
-				return q, rouse.Errorf(rouse.Invalid, "tail %q: must be a whole number from 1", clip(value))
+			if q.Tail, err = strconv.Atoi(value); err != nil || q.Tail < 0 {
+				return q, rouse.Errorf(rouse.Invalid, "tail %q: must be a whole number from 0", clip(value))
+			}
+			if q.Tail == 0 {
+				q.Tail = -1
 			}
 		case "follow":
 			if q.Follow, err = strconv.ParseBool(value); err != nil {

@@ -73,7 +73,7 @@ type Logs interface {
 
 // LogQuery selects lines. The zero value selects all that are kept.
 type LogQuery struct {
-	Tail      int // at most the last so many; 0 is no limit
+	Tail      int // begin with at most the last so many; 0 is no limit, -1 none
 	Since     time.Time
 	RequestID string
 	Follow    bool // go on with new lines

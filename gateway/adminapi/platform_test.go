@@ -122,7 +122,10 @@ func TestLogQueriesAreUnderstood(t *testing.T) {
 	if q, err := logQuery(map[string][]string{"since": {"10m"}}, epoch); err != nil || !q.Since.Equal(epoch.Add(-10*time.Minute)) {
 		t.Errorf("got %+v, %v", q, err)
 	}
-	for _, query := range []string{"tail=0", "tail=x", "since=yesterday", "since=-5m", "follow=maybe", "tial=5"} {
+	if q, err := logQuery(map[string][]string{"tail": {"0"}}, epoch); err != nil || q.Tail != -1 {
+		t.Errorf("got %+v, %v", q, err)
+	}
+	for _, query := range []string{"tail=-1", "tail=x", "since=yesterday", "since=-5m", "follow=maybe", "tial=5"} {
 		if status, body := call(t, s, "GET", "/api/v1/functions/hello/logs?"+query, ""); status != 400 || !strings.Contains(body, "invalid") {
 			t.Errorf("%s: %d %s", query, status, body)
 		}
