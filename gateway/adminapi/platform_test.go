@@ -96,7 +96,7 @@ func TestLogsComeInTheFormThatTheClientAccepts(t *testing.T) {
 	p := newPlatform()
 	s := serve(t, p)
 	for accept, forms := range map[string][2]string{
-		"": {`{"time":"T1","stream":"stdout","instance":"","revision":"","text":"one"}` + "\n", `{"error":{"code":"internal",`},
+		"":                  {`{"time":"T1","stream":"stdout","instance":"","revision":"","text":"one"}` + "\n", `{"error":{"code":"internal",`},
 		"text/event-stream": {`data: {"time":"T1","stream":"stdout","instance":"","revision":"","text":"one"}` + "\n\n", `data: {"error":{"code":"internal",`},
 		"text/html":         {"T1 stdout one\n", "error: internal error"},
 	} {
