@@ -19,7 +19,7 @@ type FakeSandbox struct {
 	gone  chan struct{} // closed when the sandbox has ended
 
 	api            *pipeListener // stays over restarts
-	stdout, stderr *output
+	stdout, stderr *stream
 
 	restarting sync.Mutex // held over a whole restart
 
@@ -44,8 +44,8 @@ func newSandbox(f *Fake, id rouse.SandboxID, c driver.Class) *FakeSandbox {
 		fake: f, id: id, class: c,
 		gone:   make(chan struct{}),
 		api:    newPipeListener("runtime-api"),
-		stdout: newOutput(),
-		stderr: newOutput(),
+		stdout: newStream(),
+		stderr: newStream(),
 	}
 }
 

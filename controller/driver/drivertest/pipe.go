@@ -65,9 +65,9 @@ type pipeAddr string
 func (a pipeAddr) Network() string { return "pipe" }
 func (a pipeAddr) String() string  { return string(a) }
 
-// output carries what the runs of a process print to whoever reads, and ends
+// stream carries what the runs of a process print to whoever reads, and ends
 // with the sandbox. As with a pipe that is full, a write waits for the reader.
-type output struct {
+type stream struct {
 	chunks chan []byte
 	ended  chan struct{}
 	finish func()
@@ -76,13 +76,13 @@ type output struct {
 	rest []byte
 }
 
-func newOutput() *output {
-	o := &output{chunks: make(chan []byte), ended: make(chan struct{})}
+func newStream() *stream {
+	o := &stream{chunks: make(chan []byte), ended: make(chan struct{})}
 	o.finish = sync.OnceFunc(func() { close(o.ended) })
 	return o
 }
 
-func (o *output) Read(p []byte) (int, error) {
+func (o *stream) Read(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.rest) == 0 {
@@ -98,20 +98,20 @@ func (o *output) Read(p []byte) (int, error) {
 }
 
 // Close has the writers fail from now on, as a pipe without a reader does.
-func (o *output) Close() error {
+func (o *stream) Close() error {
 	o.finish()
 	return nil
 }
 
 // writer is one run's end, which fails once the run is killed.
-func (o *output) writer(ctx context.Context) io.Writer { return &outputWriter{o, ctx} }
+func (o *stream) writer(ctx context.Context) io.Writer { return &streamWriter{o, ctx} }
 
-type outputWriter struct {
-	o   *output
+type streamWriter struct {
+	o   *stream
 	ctx context.Context // the run's life
 }
 
-func (w *outputWriter) Write(p []byte) (int, error) {
+func (w *streamWriter) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}

@@ -1,0 +1,91 @@
+package drivertest
+
+import (
+	"testing"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver"
+)
+
+// Suite is a driver under test, and what of the contract it cannot hold here.
+type Suite struct {
+	// Open makes the driver over w.Dir. After Crash it is called again with the
+	// same World, as a restarted Rouse would.
+	Open func(t *testing.T, w World) Host
+	// Spec is what runs the function: w.Code with a runtime, or an image that
+	// has it.
+	Spec func(w World) rouse.Spec
+	// Destroy ends a sandbox from outside, as a person or the kernel would.
+	Destroy func(t *testing.T, id rouse.SandboxID)
+	// Left says what there still is of sandboxes that were stopped.
+	Left func(t *testing.T) []string
+
+	Cwd      string   // where the function starts; "" is not checked
+	User     string   // "uid:gid" that the function has; "" is not checked
+	ReadOnly []string // files that the function must not be able to make
+
+	NoTmp     bool // the size of /tmp is not enforced
+	NoNetwork bool // network none is not enforced
+	NoPids    bool // the number of processes is not enforced
+}
+
+// World is what the suite gives a driver to work with.
+type World struct {
+	Dir       string // the data directory, which every user may enter
+	Program   string // the function, a static program
+	Code      string // the digest of a folder that has the program as "fn"
+	Planner   driver.Planner
+	Artifacts driver.Artifacts
+}
+
+// Host is a driver with the host process around it.
+type Host struct {
+	Driver driver.Driver
+	// Crash ends what belongs to the host process and leaves sandboxes alone.
+	// It is called for every Host, after the sandboxes have been stopped too.
+	Crash func()
+}
+
+// Run checks everything that a driver promises.
+func Run(t *testing.T, s Suite) {
+	w := newWorld(t)
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, *bench)
+	}{
+		{"AnEventIsAnsweredOverTheRuntimeAPI", lambda},
+		{"ARequestIsAnsweredOverTheDialedPort", dialed},
+		{"ThePortRefusesUntilSomethingListens", refuses},
+		{"TheProcessGetsItsCommandAndEnvironment", command},
+		{"TheProcessHasNoPrivileges", unprivileged},
+		{"TheProcessInheritsNothingOfTheAgent", inheritsNothing},
+		{"OutputArrives", output},
+		{"ExitsSayCodeOrSignal", exits},
+		{"AProgramThatDoesNotExistIsReported", missingProgram},
+		{"ARestartKeepsTheSandbox", restart},
+		{"KillEndsEveryDescendant", kill},
+		{"FreezeStopsAndThawContinues", freeze},
+		{"MemoryIsLimited", memory},
+		{"ProcessesAreLimited", processes},
+		{"CodeIsReadOnly", readOnly},
+		{"TmpHasASize", tmpSize},
+		{"NetworkNoneReachesNothing", networkNone},
+		{"StopLetsTheProcessSayGoodbye", goodbye},
+		{"StopEndsAProcessThatIgnoresIt", stubborn},
+		{"StopIsIdempotent", stopTwice},
+		{"ASandboxThatIsDestroyedIsNoticed", destroyed},
+		{"ASandboxIsAssignedOnce", once},
+		{"AMakeThatIsGivenUpLeavesNothing", givenUp},
+		{"SandboxesRunSideBySide", sideBySide},
+		{"ALeftSandboxIsAdoptedWithItsProcess", adopted},
+		{"ALeftSandboxCanBeStopped", leftStopped},
+		{"ALeftSandboxThatDiedIsGone", leftDied},
+		{"CheckRefusesWhatCannotRun", check},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := open(t, s, w)
+			test.run(t, b)
+			b.close()
+		})
+	}
+}

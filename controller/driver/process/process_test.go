@@ -1,0 +1,136 @@
+package process_test
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver/drivertest"
+	"github.com/rousehq/rouse/controller/driver/process"
+	"github.com/rousehq/rouse/runtime/link"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// firstUID is this package's own, so that its tests run beside a Rouse.
+const firstUID = 310_000
+
+func TestConformance(t *testing.T) {
+	agent := filepath.Join(drivertest.PublicDir(t), "rouse-agent")
+	drivertest.Build(t, "github.com/rousehq/rouse/cmd/rouse-agent", agent)
+	var dir string // of the data directory in use
+	root := os.Geteuid() == 0
+	drivertest.Run(t, drivertest.Suite{
+		Open: func(t *testing.T, w drivertest.World) drivertest.Host {
+			dir = w.Dir
+			return start(t, w, agent)
+		},
+		Spec: func(w drivertest.World) rouse.Spec {
+			return rouse.Spec{Artifact: rouse.Artifact{Code: w.Code}, Runtime: drivertest.Runtime}
+		},
+		Destroy: func(t *testing.T, id rouse.SandboxID) {
+			for _, pid := range withEnvironment(t, string(id), agent) {
+				if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+					t.Error(err)
+				}
+			}
+		},
+		Left: func(t *testing.T) []string { return left(t, dir) },
+		// As root the user is the sandbox's own; else it is whoever runs the test.
+		User:      user(root),
+		NoTmp:     true,
+		NoNetwork: true,
+		NoPids:    !root,
+	})
+}
+
+func user(root bool) string {
+	if root {
+		return strconv.Itoa(firstUID) + ":" + strconv.Itoa(firstUID)
+	}
+	return strconv.Itoa(os.Geteuid()) + ":" + strconv.Itoa(os.Getegid())
+}
+
+func start(t *testing.T, w drivertest.World, agent string) drivertest.Host {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	host, err := link.New(filepath.Join(w.Dir, "run"), link.Options{Reconnect: time.Minute, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := process.New(process.Options{
+		Agents:    drivertest.AgentsOf(host.Expect, host.Left),
+		Planner:   w.Planner,
+		Artifacts: w.Artifacts,
+		Agent:     agent,
+		Dir:       filepath.Join(w.Dir, "process"),
+		Log:       log,
+		FirstUID:  firstUID,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return drivertest.Host{Driver: d, Crash: func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := host.Close(); err != nil {
+			t.Error(err)
+		}
+	}}
+}
+
+// withEnvironment finds the processes of a program that were started with a
+// word in their environment.
+func withEnvironment(t *testing.T, word, program string) []int {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids []int
+	for _, file := range files {
+		dir := filepath.Dir(file)
+		environ, err := os.ReadFile(file)
+		exe, _ := os.Readlink(filepath.Join(dir, "exe"))
+		if pid, _ := strconv.Atoi(filepath.Base(dir)); err == nil && exe == program && strings.Contains(string(environ), word) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// left finds folders, records and processes of sandboxes.
+func left(t *testing.T, dir string) []string {
+	t.Helper()
+	var found []string
+	for _, pattern := range []string{"run/*", "process/sandboxes/*"} {
+		names, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, names...)
+	}
+	files, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if b, err := os.ReadFile(file); err == nil && strings.Contains(string(b), dir) {
+			found = append(found, filepath.Dir(file))
+		}
+	}
+	groups, err := filepath.Glob("/sys/fs/cgroup/memory/rouse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(found, groups...)
+}
