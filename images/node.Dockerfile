@@ -1,0 +1,15 @@
+# A base image for Node.js functions, also as a Lambda image:
+#   FROM rouse/nodejs20.x
+#   COPY index.js ${LAMBDA_TASK_ROOT}/
+#   CMD ["index.handler"]
+ARG BASE=node:20-slim
+FROM ${BASE}
+ARG CONTENT=
+COPY bootstrap/node /var/runtime/node
+RUN mkdir -p /var/task /opt \
+ && ln -s "$(command -v node)" /var/runtime/interpreter
+ENV LAMBDA_TASK_ROOT=/var/task LAMBDA_RUNTIME_DIR=/var/runtime LANG=C.UTF-8
+WORKDIR /var/task
+# An entry point of the base would come first.
+ENTRYPOINT ["/var/runtime/interpreter", "/var/runtime/node/bootstrap.cjs"]
+LABEL org.rousehq.content=${CONTENT}
