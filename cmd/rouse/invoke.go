@@ -98,16 +98,18 @@ func (a *app) invoke(ctx context.Context, ref rouse.Ref, body io.Reader, showLog
 		return err
 	}
 	id := uuid.NewString()
-	call := c.Invoke
+	call, query := c.Invoke, client.LogQuery{RequestID: id, Follow: true}
 	if fn.Revision.Spec.Contract == rouse.ContractHTTP {
-		call = c.Call
+		// An http server answers several requests at once: nobody knows to which
+		// of them a line belongs.
+		call, query = c.Call, client.LogQuery{Since: time.Now().UTC().Format(time.RFC3339Nano), Follow: true}
 	}
 	answer, err := call(ctx, ref, id, body)
 	if err == nil {
 		err = a.copyAnswer(answer)
 	}
 	if showLog {
-		a.logOf(ctx, c, ref.Name, client.LogQuery{RequestID: id, Follow: true})
+		a.logOf(ctx, c, ref.Name, query)
 	}
 	return err
 }

@@ -35,6 +35,9 @@ import (
 // collectEvery is how often code is removed that nothing refers to any more.
 const collectEvery = time.Hour
 
+// flushTimeout bounds the wait for what functions printed last.
+const flushTimeout = 2 * time.Second
+
 // platform is a running Rouse without its listener.
 type platform struct {
 	config config
@@ -250,6 +253,9 @@ func (p *platform) close(ctx context.Context) error {
 		failed("closing the agents' links", p.agents.Close())
 	}
 	if p.logs != nil {
+		// The streams have ended with their sandboxes; only what is read is still to be written.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+		defer cancel()
 		failed("closing the logs", p.logs.Close(ctx))
 	}
 	if p.store != nil {

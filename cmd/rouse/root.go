@@ -134,7 +134,7 @@ func hint(e *rouse.Error) string {
 	switch {
 	case e.Code == rouse.Unavailable && strings.HasPrefix(e.Message, "no server answers"):
 		return "Start one with rouse serve, or name another with --server or ROUSE_SERVER."
-	case e.Code == rouse.NotFound && strings.HasPrefix(e.Message, "function "):
+	case e.Code == rouse.NotFound && strings.HasPrefix(e.Message, "function ") && strings.HasSuffix(e.Message, "does not exist"):
 		return "rouse ls lists the functions."
 	case e.Code == rouse.Internal:
 		return "The server's log has the details."

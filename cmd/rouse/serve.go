@@ -100,18 +100,6 @@ func (a *app) shutDown(c config, p *platform, server *http.Server) error {
 	return errors.Join(served, err)
 }
 
-func (a *app) logger(c config) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
-		level = slog.LevelInfo
-	}
-	options := &slog.HandlerOptions{Level: level}
-	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(a.stderr, options))
-	}
-	return slog.New(slog.NewTextHandler(a.stderr, options))
-}
-
 // announce tells people and scripts where the platform listens.
 func (a *app) announce(c config, p *platform, addr net.Addr) error {
 	url := "http://" + addr.String()
