@@ -17,7 +17,10 @@ const (
 
 const socketFlags = unix.SOCK_STREAM | unix.SOCK_CLOEXEC | unix.SOCK_NONBLOCK
 
-var loopback = [4]byte{127, 0, 0, 1}
+var (
+	loopback  = [4]byte{127, 0, 0, 1}
+	loopback6 = [16]byte{15: 1}
+)
 
 // listen opens the function's way to the host and keeps a duplicate of it, so
 // that connections queue up while no host is there.
@@ -73,11 +76,12 @@ func bind(port int) (fd, bound int, err error) {
 // once, unless the function's queue of connections is full: that wait is left
 // to a goroutine.
 func (a *agent) dial(m wire.Message) {
-	fd, err := connect4(m.Port)
+	fd, err := connect(unix.AF_INET, &unix.SockaddrInet4{Port: m.Port, Addr: loopback})
 	if err == unix.ECONNREFUSED {
 		// A server that listens on "localhost" may have got ::1 alone.
-		if fd6, err6 := connect6(m.Port); err6 == nil {
-			fd, err = fd6, nil
+		fd6, err6 := connect(unix.AF_INET6, &unix.SockaddrInet6{Port: m.Port, Addr: loopback6})
+		if err6 == nil || err6 == unix.EINPROGRESS {
+			fd, err = fd6, err6
 		}
 	}
 	if err != unix.EINPROGRESS {
@@ -102,30 +106,35 @@ func (a *agent) answerDial(seq uint64, fd int, err error) {
 	unix.Close(fd)
 }
 
-func connect4(port int) (int, error) {
-	return connect(unix.AF_INET, &unix.SockaddrInet4{Port: port, Addr: loopback})
-}
-
-func connect6(port int) (int, error) {
-	fd, err := connect(unix.AF_INET6, &unix.SockaddrInet6{Port: port, Addr: [16]byte{15: 1}})
-	if err == unix.EINPROGRESS {
-		unix.Close(fd)
-		return -1, unix.ECONNREFUSED
-	}
-	return fd, err
-}
-
-// connect returns a socket with a nil error, or with EINPROGRESS.
+// connect returns a socket that is connected, or is about to be: EINPROGRESS.
 func connect(family int, to unix.Sockaddr) (int, error) {
 	fd, err := unix.Socket(family, socketFlags, 0)
 	if err != nil {
 		return -1, err
 	}
-	if err = unix.Connect(fd, to); err != nil && err != unix.EINPROGRESS {
+	if err = unix.Connect(fd, to); err == unix.EINPROGRESS {
+		err = outcome(fd)
+	}
+	if err != nil && err != unix.EINPROGRESS {
 		unix.Close(fd)
 		return -1, err
 	}
 	return fd, err
+}
+
+// outcome is what became of connecting fd so far.
+func outcome(fd int) error {
+	code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err != nil {
+		return err
+	}
+	if code != 0 {
+		return syscall.Errno(code)
+	}
+	if _, err = unix.Getpeername(fd); err == unix.ENOTCONN {
+		return unix.EINPROGRESS
+	}
+	return err
 }
 
 // awaitConnect blocks until fd is connected, fails or takes too long, or the
@@ -149,25 +158,15 @@ func (a *agent) awaitConnect(fd int) (int, error) {
 	if err := file.SetWriteDeadline(time.Now().Add(dialTimeout)); err != nil {
 		return -1, err
 	}
-	var outcome error
-	connected := -1
-	asked := false
+	connected, result := -1, error(nil)
 	err = raw.Write(func(uintptr) bool {
-		if !asked { // not before the poller says that it is writable
-			asked = true
-			return false
+		if result = outcome(fd); result == nil {
+			connected, result = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
 		}
-		var code int
-		if code, outcome = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); outcome == nil && code != 0 {
-			outcome = syscall.Errno(code)
-		}
-		if outcome == nil {
-			connected, outcome = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
-		}
-		return true
+		return result != unix.EINPROGRESS
 	})
 	if err != nil {
 		return -1, unix.ETIMEDOUT
 	}
-	return connected, outcome
+	return connected, result
 }

@@ -149,14 +149,14 @@ func (l *Link) admit(conn *wire.Conn, hello wire.Message) error {
 
 // prove checks hello against the record. l.mu is held.
 func (l *Link) prove(hello wire.Message, who peer) error {
-	token := l.record.Token
-	if l.record.Launched != nil {
-		token = l.record.Reconnect
+	proved := sameToken(hello.Token, l.record.Reconnect)
+	if l.record.Launched == nil { // the first one may not have been replaced yet
+		proved = proved || sameToken(hello.Token, l.record.Token)
 	}
 	switch {
 	case hello.Kind != wire.KindHello || hello.ID != string(l.id):
 		return errors.New("not a hello of this sandbox's agent")
-	case subtle.ConstantTimeCompare([]byte(hello.Token), []byte(token)) != 1:
+	case !proved:
 		return errors.New("wrong token")
 	case l.record.Launched != nil && !l.record.Launched.Agent.same(who):
 		return fmt.Errorf("process %d of user %d instead of the agent", who.PID, who.UID)
@@ -165,6 +165,8 @@ func (l *Link) prove(hello wire.Message, who peer) error {
 	}
 	return nil
 }
+
+func sameToken(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // stopGreeting closes the socket and whoever waits there. l.mu is held.
 func (l *Link) stopGreeting() {

@@ -23,8 +23,9 @@ import (
 
 var _ driver.Link = (*Link)(nil)
 
-// agentProgram is the real agent, built once.
-var agentProgram string
+// agentProgram is the real agent, built once; functionProgram is this test
+// where every user may run it.
+var agentProgram, functionProgram string
 
 func TestMain(m *testing.M) {
 	if role := os.Getenv("LINK_TEST_FUNCTION"); role != "" {
@@ -50,6 +51,11 @@ func runTests(m *testing.M) int {
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building the agent: %v\n%s", err, out)
+		return 1
+	}
+	functionProgram = filepath.Join(dir, "function")
+	if err := copySelf(functionProgram); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	code := m.Run()
@@ -93,9 +99,12 @@ type box struct {
 	over  chan struct{} // closed when the agent has ended
 }
 
-func newHost(t *testing.T, dir string) *Host {
+// patience is how long agents wait for the next host, unless a test is about it.
+const patience = 20 * time.Second
+
+func newHost(t *testing.T, dir string, reconnect time.Duration) *Host {
 	t.Helper()
-	h, err := New(dir, Options{Reconnect: 5 * time.Second})
+	h, err := New(dir, Options{Reconnect: reconnect})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +114,12 @@ func newHost(t *testing.T, dir string) *Host {
 
 func newBox(t *testing.T, w way) *box {
 	t.Helper()
-	h := newHost(t, filepath.Join(t.TempDir(), "run"))
+	return newBoxFor(t, w, patience)
+}
+
+func newBoxFor(t *testing.T, w way, reconnect time.Duration) *box {
+	t.Helper()
+	h := newHost(t, filepath.Join(t.TempDir(), "run"), reconnect)
 	l, err := h.Expect("box-1")
 	if err != nil {
 		t.Fatal(err)
@@ -244,11 +258,19 @@ func beFunction(role string) {
 
 // function is the command that runs beFunction.
 func function(role string, env ...string) rouse.Command {
+	return rouse.Command{Argv: []string{functionProgram}, Env: append(env, "LINK_TEST_FUNCTION="+role)}
+}
+
+func copySelf(to string) error {
 	self, err := os.Executable()
 	if err != nil {
-		panic(err)
+		return err
 	}
-	return rouse.Command{Argv: []string{self}, Env: append(env, "LINK_TEST_FUNCTION="+role)}
+	b, err := os.ReadFile(self)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, 0o755)
 }
 
 func isGone(err error) bool { return errors.Is(err, rouse.ErrGone) }

@@ -231,7 +231,8 @@ func TestFreezeStopsEveryProcessUntilThaw(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		waitFor(t, func() bool { return b.allIn("T") })
+		// D: it waits for a child of vfork, which is stopped.
+		waitFor(t, func() bool { return b.allIn("TD") })
 		for range 2 {
 			if err := o.Process.Thaw(soon(t)); err != nil {
 				t.Fatal(err)

@@ -60,3 +60,13 @@ func (b *box) allIn(states string) bool {
 		return !strings.Contains(states, state)
 	})
 }
+
+// alive says whether pid runs still.
+func alive(pid string) bool {
+	stat, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return !strings.HasPrefix(rest, "Z")
+}
