@@ -22,8 +22,7 @@ const (
 )
 
 const (
-	processesAtOnce = 1024  // AWS Lambda's limit
-	openFiles       = 65536 // enough for any concurrency, and for what still loops over all of them
+	processesAtOnce = 1024 // AWS Lambda's limit
 	// agentMemory is the agent's own, which counts towards the same limit.
 	agentMemory = 8 * rouse.MB
 	// memoryPerCore is how AWS Lambda shares the CPU: one core for 1769 MB.
@@ -57,16 +56,11 @@ func (d *Driver) configuration(s *sandbox, c driver.Class, code string) (*contai
 		CapAdd:      []string{"SYS_CHROOT", "SETUID", "SETGID", "KILL"},
 		SecurityOpt: []string{"no-new-privileges"},
 		LogConfig:   container.LogConfig{Type: "none"},
-		OomScoreAdj: -999, // without its agent a sandbox is lost
 		Init:        &none,
 		Resources: container.Resources{
 			Memory:     memory,
 			MemorySwap: memory, // which is no swap at all
 			PidsLimit:  &limit,
-			Ulimits: []*container.Ulimit{
-				{Name: "nofile", Soft: openFiles, Hard: openFiles},
-				{Name: "core"},
-			},
 		},
 	}
 	if c.Network == rouse.NetworkEgress {

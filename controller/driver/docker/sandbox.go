@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -28,7 +29,7 @@ type sandbox struct {
 	d         *Driver
 	id        rouse.SandboxID
 	link      driver.Link // nil when the record was lost: the sandbox can only be stopped
-	container string      // "" until it is made
+	container string      // its id; "" until it is made
 	image     image
 	runtime   bool          // the image is a runtime's base
 	answers   bool          // the agent has connected
@@ -95,9 +96,13 @@ func (s *sandbox) create(ctx context.Context, c driver.Class) error {
 		}
 	}
 	config, hostConfig := s.d.configuration(s, c, code)
-	err = call(ctx, "creating a container", func(ctx context.Context) error {
-		made, err := s.d.api.ContainerCreate(ctx, config, hostConfig, nil, nil, "rouse-"+string(s.id))
-		s.container = made.ID
+	// Given up halfway, the engine would make it all the same.
+	s.container = "rouse-" + string(s.id) // its name, until the engine says its id
+	err = call(context.WithoutCancel(ctx), "creating a container", func(ctx context.Context) error {
+		made, err := s.d.api.ContainerCreate(ctx, config, hostConfig, nil, nil, s.container)
+		if err == nil {
+			s.container = made.ID
+		}
 		return err
 	})
 	if errdefs.IsNotFound(err) {
@@ -116,8 +121,9 @@ func refused(what string, err error) error {
 	return &rouse.Error{Code: rouse.StartFailed, Message: "the container could not be " + what, Cause: err}
 }
 
-// measure finds the container's control group. Where it cannot be read, as
-// from within another container, exits do not tell of memory.
+// measure finds the container's control group, and has the kernel spare the
+// agent when memory is short. Where /proc or the group is not the host's, as
+// within another container, exits do not tell of memory.
 func (s *sandbox) measure(ctx context.Context) {
 	err := call(ctx, "inspecting a container", func(ctx context.Context) error {
 		r, err := s.d.api.ContainerInspect(ctx, s.container)
@@ -128,6 +134,8 @@ func (s *sandbox) measure(ctx context.Context) {
 		if err != nil {
 			return err
 		}
+		// Asked of the engine, a start would fail where the right is missing.
+		_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", r.State.Pid), []byte("-999"), 0)
 		s.gauge, err = cgroup.NewGauge(group)
 		return err
 	})

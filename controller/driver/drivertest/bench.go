@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -88,10 +89,19 @@ func (b *bench) start(spec rouse.Spec) *box {
 	b.t.Helper()
 	x, err := b.tryStart(spec)
 	if err != nil {
-		b.t.Fatal(err)
+		b.t.Fatal(explain(err))
 	}
 	x.stdout.await(b.t, "ready")
 	return x
+}
+
+// explain adds to an error what only logs get to see.
+func explain(err error) string {
+	var e *rouse.Error
+	if errors.As(err, &e) && e.Cause != nil {
+		return fmt.Sprintf("%v (%v)", err, e.Cause)
+	}
+	return err.Error()
 }
 
 func (b *bench) tryStart(spec rouse.Spec) (*box, error) {

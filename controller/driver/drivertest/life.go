@@ -201,7 +201,7 @@ func sideBySide(t *testing.T, b *bench) {
 	}
 	for range n {
 		if err := <-results; err != nil {
-			t.Error(err)
+			t.Error(explain(err))
 		}
 	}
 }
