@@ -28,6 +28,10 @@ type Lease struct {
 	// Timings are what the request waited for; for a cold one they end with the
 	// phases of the start that served it.
 	Timings []Timing
+	// Settling, when set, tells the lender that the answer is out and that the
+	// slot comes back in a moment, so that nothing is started for who comes next.
+	// It is called at most once, before Release.
+	Settling func()
 
 	release  func(error)
 	released atomic.Bool

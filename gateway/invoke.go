@@ -35,6 +35,9 @@ func Invoke(ctx context.Context, lease *rouse.Lease, ev *rouse.Event) (*rouse.Re
 	result, err := target.Invoke(context.WithoutCancel(ctx), ev)
 	returned = true
 	if s, ok := target.(settler); ok && err == nil {
+		if lease.Settling != nil {
+			lease.Settling()
+		}
 		s.Settle(lease.Release)
 	} else {
 		lease.Release(err)

@@ -19,6 +19,7 @@ type instance struct {
 	stopping    bool // its sandbox is being removed
 	run         int  // counts the starts of its process
 	inUse       int
+	settling    time.Time // when its answer went out, while its slot is not back yet
 	served      uint64
 	created     time.Time // when its start was begun
 	ready       time.Time // when it last became ready

@@ -355,3 +355,32 @@ func (b *bench) known() (n int) {
 	}
 	return n
 }
+
+func TestNothingIsStartedForASlotThatIsAboutToComeBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBench(t, func(_ *Config, s *rouse.Settings) { s.Queue, s.Reserved = 0, intp(1) })
+		first := b.acquire(t)
+		first.Settling()
+		got := make(chan *rouse.Lease)
+		go func() {
+			l, err := b.Acquire(context.Background(), b.rev.ID, 0)
+			if err != nil {
+				t.Errorf("the next request: %v", err)
+			}
+			got <- l
+		}()
+		synctest.Wait()
+		first.Release(nil)
+		next := <-got
+		if b.fake.Made() != 1 {
+			t.Errorf("%d sandboxes were made, want the one", b.fake.Made())
+		}
+		next.Settling() // and now a process that does not come back
+		slow := b.acquire(t)
+		if b.fake.Made() != 2 {
+			t.Error("the next request waited for a process that does not ask for more")
+		}
+		next.Release(nil)
+		slow.Release(nil)
+	})
+}

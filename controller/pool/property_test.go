@@ -106,6 +106,10 @@ func (w *world) release() {
 	if rapid.IntRange(0, 4).Draw(w.t, "broken") == 0 {
 		err = rouse.ErrBroken
 	}
+	if rapid.Bool().Draw(w.t, "settles") {
+		l.Settling()
+		w.collect()
+	}
 	l.Release(err)
 	l.Release(err) // twice has the effect of once
 }

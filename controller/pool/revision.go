@@ -114,6 +114,7 @@ func (r *revision) overdue() error {
 func (r *revision) lease(i *instance, w *waiter, since time.Time, waited bool) *rouse.Lease {
 	l := rouse.NewLease(func(err error) { r.release(i, w, err) })
 	l.Instance, l.Revision, l.Target = i.id, r.rev.ID, i.target
+	l.Settling = func() { r.answered(i, w) }
 	if waited {
 		// Reading what the start wrote is safe: the grant came after it.
 		l.Cold, l.Timings = coldTimings(i, since)
@@ -132,8 +133,20 @@ func coldTimings(i *instance, since time.Time) (bool, []rouse.Timing) {
 	return true, append(timings, i.timings...)
 }
 
+// answered gives the reserved concurrency back before the slot itself: the
+// request has its answer.
+func (r *revision) answered(i *instance, w *waiter) {
+	if !w.warm && !w.answered {
+		w.answered = true
+		if r.state.tokens.give() {
+			r.pool.nudge(r.rev.Function, r)
+		}
+	}
+	r.do(func(s *state, now time.Time) actions { return s.answered(now, i) })
+}
+
 func (r *revision) release(i *instance, w *waiter, err error) {
-	limited := !w.warm && r.state.tokens.give()
+	limited := !w.warm && !w.answered && r.state.tokens.give()
 	broken := errors.Is(err, rouse.ErrBroken)
 	idle := false
 	r.do(func(s *state, now time.Time) actions {

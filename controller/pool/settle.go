@@ -31,8 +31,8 @@ func (s *state) settle(now time.Time, a actions) actions {
 	s.asked += n
 	a.ask += n
 	// An armed timer finds out by itself what comes after it, so that a release
-	// need not look at every instance; only a back-off can be due earlier.
-	if s.armed.IsZero() || s.failures > 0 {
+	// need not look at every instance; only these can be due earlier.
+	if s.armed.IsZero() || s.failures > 0 || s.settling > 0 && s.waiters.len > 0 {
 		if at := s.wake(now); !at.IsZero() && (s.armed.IsZero() || at.Before(s.armed)) {
 			s.armed, a.wake = at, at
 		}
@@ -49,7 +49,7 @@ func (s *state) shortfall(now time.Time) int {
 	if now.Before(s.retryAt) {
 		room = 0
 	}
-	coming := s.starting + s.asked
+	coming := s.starting + s.asked + s.returning(now)
 	// Provisioned places that are still to be filled, beyond those coming anyway.
 	missing := max(s.want()-s.provisioned(), 0)
 	need := max(scale.Places(s.usable(), s.settings.Concurrency), missing+s.startingProvisioned())
@@ -57,6 +57,40 @@ func (s *state) shortfall(now time.Time) int {
 		need = max(need, 1)
 	}
 	return max(min(need-coming, max(room, 0)), -s.asked)
+}
+
+// settleTime is how long after an answer its slot counts as coming back. A
+// process that takes longer to ask for its next event is not waited for.
+const settleTime = 50 * time.Millisecond
+
+// answered notes that i's answer is out and its slot about to come back.
+func (s *state) answered(now time.Time, i *instance) actions {
+	if i.settling.IsZero() {
+		i.settling = now
+		s.settling++
+	}
+	return s.settle(now, actions{})
+}
+
+func (s *state) settled(i *instance) {
+	if !i.settling.IsZero() {
+		i.settling = time.Time{}
+		s.settling--
+	}
+}
+
+// returning counts the slots that are about to come back.
+func (s *state) returning(now time.Time) int {
+	n := 0
+	if s.settling == 0 {
+		return 0
+	}
+	for i := range s.instances {
+		if !i.settling.IsZero() && now.Sub(i.settling) < settleTime {
+			n++
+		}
+	}
+	return n
 }
 
 // usable is how many waiters could be lent an instance if there were one.
@@ -217,6 +251,9 @@ func (s *state) wake(now time.Time) time.Time {
 	for i := range s.instances {
 		if i.idle() && !i.provisioned {
 			earlier(i.idleSince.Add(s.settings.Idle.D()))
+		}
+		if !i.settling.IsZero() && s.waiters.len > 0 && now.Sub(i.settling) < settleTime {
+			earlier(i.settling.Add(settleTime))
 		}
 	}
 	if now.Before(s.retryAt) && (s.demanded || s.waiters.len > 0 || s.provisioned() < s.want()) {

@@ -13,6 +13,7 @@ type state struct {
 	settings  rouse.Settings
 	instances map[*instance]struct{}
 	starting  int // instances in state Starting
+	settling  int // instances whose slot is about to come back
 	asked     int // starts asked of the ledger and not yet granted
 	waiters   fifo
 	tokens    *tokens // the function's reserved concurrency
@@ -87,7 +88,7 @@ func (s *state) refusal(now time.Time, w *waiter, headroom func() int) error {
 	if s.settings.MaxInstances > 0 {
 		room = min(room, s.settings.MaxInstances-len(s.instances)-s.asked)
 	}
-	covered := (s.starting + s.asked + max(room, 0)) * s.settings.Concurrency
+	covered := (s.starting+s.asked+max(room, 0))*s.settings.Concurrency + s.returning(now)
 	if limit := s.tokens.limit(); limit >= 0 {
 		covered = min(covered, max(limit-s.tokens.inUse(), 0))
 	}
@@ -168,6 +169,7 @@ func (s *state) failed(now time.Time, i *instance, err error) actions {
 // release gives a slot back after the last byte.
 func (s *state) release(now time.Time, i *instance, broken bool) actions {
 	full := i.inUse >= s.settings.Concurrency
+	s.settled(i)
 	i.inUse--
 	i.served++
 	i.broken = i.broken || broken
@@ -217,12 +219,14 @@ func (s *state) vanished(now time.Time, i *instance) actions {
 		return actions{}
 	}
 	s.withdraw(i)
+	s.settled(i)
 	i.state = rouse.Draining
 	return s.settle(now, s.stop(i, actions{}))
 }
 
 // gone removes i after its sandbox has been removed.
 func (s *state) gone(now time.Time, i *instance) actions {
+	s.settled(i)
 	i.state = rouse.Gone
 	delete(s.instances, i)
 	return s.settle(now, actions{})

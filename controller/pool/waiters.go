@@ -16,6 +16,9 @@ type waiter struct {
 	// warm marks a wait for readiness alone: it passes the queue's limits and
 	// takes no reserved concurrency.
 	warm bool
+	// answered is set by the lease's holder once the reserved concurrency is
+	// back although the slot is not.
+	answered bool
 
 	prev, next *waiter
 	queued     bool
