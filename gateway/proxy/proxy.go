@@ -1,0 +1,135 @@
+// Package proxy is the last station: it brings a call to the instance that it
+// has a lease of, and the answer to the client.
+//
+// For the lambda contract the request becomes an API Gateway event of payload
+// format 2.0 and the result becomes a response. For the http contract the
+// request is forwarded and everything streams both ways, upgrades included. The
+// lease goes back after the last byte that the instance has a part in.
+package proxy
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/gateway"
+)
+
+// Proxy is the station. It is made by New and serves any number of calls at once.
+type Proxy struct {
+	buffers sync.Pool // of *[]byte, for copying
+}
+
+// New makes a Proxy.
+func New() *Proxy {
+	return &Proxy{buffers: sync.Pool{New: func() any {
+		b := make([]byte, 32<<10)
+		return &b
+	}}}
+}
+
+// Handle is the gateway.Handler at the end of the chain: it answers the call
+// through its lease, which it releases.
+func (p *Proxy) Handle(c *gateway.Call) error {
+	switch target := c.Lease.Target.(type) {
+	case rouse.EventTarget:
+		return p.invoke(c)
+	case http.RoundTripper:
+		return p.forward(c, target)
+	}
+	return rouse.Errorf(rouse.Internal, "a target of type %T", c.Lease.Target)
+}
+
+// started tells the client whether its request waited for a start, and for
+// what. began is when the lease was there.
+func started(h http.Header, lease *rouse.Lease, began time.Time) {
+	if !lease.Cold {
+		h["X-Rouse-Start"] = warm
+		return
+	}
+	h["X-Rouse-Start"] = cold
+	b := make([]byte, 0, 128)
+	for _, t := range lease.Timings {
+		b = appendTiming(b, string(t.Phase), t.Took)
+	}
+	b = appendTiming(b, "first-byte", time.Since(began))
+	h["Server-Timing"] = append(h["Server-Timing"], string(b))
+}
+
+// Header maps may share these, since nothing writes into a header's slice.
+var (
+	warm = []string{"warm"}
+	cold = []string{"cold"}
+)
+
+func appendTiming(b []byte, name string, took time.Duration) []byte {
+	if len(b) > 0 {
+		b = append(b, ", "...)
+	}
+	b = append(b, name...)
+	b = append(b, ";dur="...)
+	return strconv.AppendFloat(b, float64(took)/float64(time.Millisecond), 'f', 3, 64)
+}
+
+// origin is what the function is told of where a request came from.
+type origin struct {
+	ip                     string
+	forwarded, proto, host string // X-Forwarded-For, -Proto, -Host
+}
+
+// originOf believes what a proxy on this machine says of scheme and host, and
+// nobody else.
+func originOf(r *http.Request) origin {
+	ip, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		ip = r.RemoteAddr
+	}
+	o := origin{ip: ip, forwarded: ip, proto: "http", host: r.Host}
+	if r.TLS != nil {
+		o.proto = "https"
+	}
+	if before := r.Header["X-Forwarded-For"]; len(before) > 0 {
+		o.forwarded = strings.Join(before, ", ") + ", " + ip
+	}
+	said, saidHost := r.Header["X-Forwarded-Proto"], r.Header["X-Forwarded-Host"]
+	if len(said) == 0 && len(saidHost) == 0 {
+		return o
+	}
+	if addr, err := netip.ParseAddr(ip); err == nil && addr.IsLoopback() {
+		if len(said) > 0 {
+			o.proto = said[0]
+		}
+		if len(saidHost) > 0 {
+			o.host = saidHost[0]
+		}
+	}
+	return o
+}
+
+// hopByHop says whether a header, in canonical form, concerns one connection only.
+func hopByHop(name string) bool {
+	switch name {
+	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
+		"Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+	return false
+}
+
+// named lists what else a Connection header declares to be hop-by-hop.
+func named(h http.Header) []string {
+	var names []string
+	for _, list := range h["Connection"] {
+		for name := range strings.SplitSeq(list, ",") {
+			if name = strings.TrimSpace(name); name != "" && !strings.EqualFold(name, "close") && !strings.EqualFold(name, "keep-alive") {
+				names = append(names, http.CanonicalHeaderKey(name))
+			}
+		}
+	}
+	return names
+}
