@@ -78,9 +78,22 @@ func engine(t *testing.T) *client.Client {
 	return api
 }
 
-func suite(t *testing.T, api *client.Client) drivertest.Suite {
+func agentProgram(t *testing.T) string {
+	t.Helper()
 	agent := filepath.Join(drivertest.PublicDir(t), "rouse-agent")
 	drivertest.Build(t, "github.com/rousehq/rouse/cmd/rouse-agent", agent)
+	return agent
+}
+
+func world(t *testing.T) drivertest.World {
+	t.Helper()
+	w := drivertest.NewWorld(t)
+	w.Dir = drivertest.PublicDir(t)
+	return w
+}
+
+func suite(t *testing.T, api *client.Client) drivertest.Suite {
+	agent := agentProgram(t)
 	var dir string // of the data directory in use
 	return drivertest.Suite{
 		Open: func(t *testing.T, w drivertest.World) drivertest.Host {
@@ -92,7 +105,7 @@ func suite(t *testing.T, api *client.Client) drivertest.Suite {
 				t.Error(err)
 			}
 		},
-		Left: func(t *testing.T) []string {
+		Left: func(t *testing.T, _ []rouse.SandboxID) []string {
 			left, err := filepath.Glob(filepath.Join(dir, "run/*"))
 			if err != nil {
 				t.Fatal(err)

@@ -19,13 +19,23 @@ const (
 // breaks it subscribes anew, and looks up what ended in between.
 func (d *Driver) follow(ctx context.Context) {
 	const slowest = 5 * time.Second
-	pause := 100 * time.Millisecond
+	const fastest = 100 * time.Millisecond
+	pause, away := fastest, false
+	back := func() {
+		if away {
+			d.Log.Info("the engine's events are back")
+		}
+		pause, away = fastest, false
+	}
 	for ctx.Err() == nil {
-		err := d.listen(ctx, func() { pause = 100 * time.Millisecond })
+		err := d.listen(ctx, back)
 		if ctx.Err() != nil {
 			return
 		}
-		d.Log.Warn("the engine's events have stopped; asking again", "error", err, "in", pause)
+		if !away {
+			d.Log.Warn("the engine's events have stopped; asking again", "error", err)
+		}
+		away = true
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():

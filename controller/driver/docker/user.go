@@ -86,18 +86,18 @@ func parseUser(spec, passwd, group string) (user, error) {
 	switch {
 	case entry != nil:
 		var errUID, errGID error
-		u.uid, errUID = strconv.Atoi(entry[2])
-		u.gid, errGID = strconv.Atoi(entry[3])
+		u.uid, errUID = parseID(entry[2])
+		u.gid, errGID = parseID(entry[3])
 		if errUID != nil || errGID != nil {
 			return user{}, rouse.Errorf(rouse.StartFailed, "user %q: its entry in the image's /etc/passwd is broken", name)
 		}
 		name, u.home = entry[0], entry[5]
 	default:
-		uid, err := strconv.ParseUint(name, 10, 31)
+		uid, err := parseID(name)
 		if err != nil {
 			return user{}, rouse.Errorf(rouse.StartFailed, "user %q: the image names it but has no such user", name)
 		}
-		u.uid = int(uid)
+		u.uid = uid
 	}
 	if !grouped {
 		u.groups = groupsOf(group, name)
@@ -106,11 +106,11 @@ func parseUser(spec, passwd, group string) (user, error) {
 	if entry := entryOf(group, groupName, 4); entry != nil {
 		groupName = entry[2]
 	}
-	gid, err := strconv.ParseUint(groupName, 10, 31)
+	gid, err := parseID(groupName)
 	if err != nil {
 		return user{}, rouse.Errorf(rouse.StartFailed, "group %q: the image names it but has no such group", groupName)
 	}
-	u.gid = int(gid)
+	u.gid = gid
 	return u, nil
 }
 
@@ -142,10 +142,15 @@ func groupsOf(file, name string) []int {
 			continue
 		}
 		for member := range strings.SplitSeq(entry[3], ",") {
-			if gid, err := strconv.Atoi(entry[2]); err == nil && member == name {
+			if gid, err := parseID(entry[2]); err == nil && member == name {
 				groups = append(groups, gid)
 			}
 		}
 	}
 	return groups
+}
+
+func parseID(s string) (int, error) {
+	id, err := strconv.ParseUint(s, 10, 31)
+	return int(id), err
 }

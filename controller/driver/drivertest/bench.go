@@ -29,6 +29,9 @@ type bench struct {
 	suite Suite
 	world World
 	host  Host
+
+	mu   sync.Mutex
+	made []rouse.SandboxID
 }
 
 func open(t *testing.T, s Suite, w World) *bench {
@@ -48,7 +51,7 @@ func (b *bench) reopen() {
 
 func (b *bench) close() {
 	b.t.Helper()
-	if left := b.suite.Left(b.t); len(left) > 0 {
+	if left := b.suite.Left(b.t, b.made); len(left) > 0 {
 		b.t.Errorf("left behind: %q", left)
 	}
 	b.host.Crash()
@@ -118,6 +121,9 @@ func (b *bench) tryStart(spec rouse.Spec) (*box, error) {
 }
 
 func (b *bench) box(rev rouse.Revision, sandbox driver.Sandbox, endpoint rouse.Endpoint) *box {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.made = append(b.made, sandbox.ID())
 	return &box{
 		b: b, rev: rev, sandbox: sandbox, endpoint: endpoint,
 		stdout: read(endpoint.Stdout), stderr: read(endpoint.Stderr),

@@ -3,6 +3,7 @@ package drivertest
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -204,6 +205,36 @@ func sideBySide(t *testing.T, b *bench) {
 			t.Error(explain(err))
 		}
 	}
+}
+
+// leaks compares what the host process has open before and after.
+func leaks(t *testing.T, b *bench) {
+	spec := b.spec(rouse.ContractLambda)
+	b.start(spec).stop() // what is opened once is open now
+	before := descriptors(t)
+	const starts = 5
+	for range starts {
+		b.start(spec).stop()
+	}
+	// The driver and the suite may have a connection more in their pools.
+	if after := descriptors(t); len(after) >= len(before)+starts {
+		t.Errorf("%d descriptors before %d starts, %d after: %q", len(before), starts, len(after), after)
+	}
+}
+
+func descriptors(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var open []string
+	for _, e := range entries {
+		if target, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil {
+			open = append(open, target)
+		}
+	}
+	return open
 }
 
 func check(t *testing.T, b *bench) {

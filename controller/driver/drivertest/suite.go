@@ -17,8 +17,9 @@ type Suite struct {
 	Spec func(w World) rouse.Spec
 	// Destroy ends a sandbox from outside, as a person or the kernel would.
 	Destroy func(t *testing.T, id rouse.SandboxID)
-	// Left says what there still is of sandboxes that were stopped.
-	Left func(t *testing.T) []string
+	// Left says what there still is of sandboxes that were stopped. made are
+	// those that got as far as running.
+	Left func(t *testing.T, made []rouse.SandboxID) []string
 
 	Cwd      string   // where the function starts; "" is not checked
 	User     string   // "uid:gid" that the function has; "" is not checked
@@ -48,7 +49,7 @@ type Host struct {
 
 // Run checks everything that a driver promises.
 func Run(t *testing.T, s Suite) {
-	w := newWorld(t)
+	w := NewWorld(t)
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T, *bench)
@@ -77,6 +78,7 @@ func Run(t *testing.T, s Suite) {
 		{"ASandboxIsAssignedOnce", once},
 		{"AMakeThatIsGivenUpLeavesNothing", givenUp},
 		{"SandboxesRunSideBySide", sideBySide},
+		{"ManyStartsLeakNothing", leaks},
 		{"ALeftSandboxIsAdoptedWithItsProcess", adopted},
 		{"ALeftSandboxCanBeStopped", leftStopped},
 		{"ALeftSandboxThatDiedIsGone", leftDied},

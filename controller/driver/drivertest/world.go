@@ -21,7 +21,8 @@ const (
 
 const codeDigest = "sha256:conformance"
 
-func newWorld(t *testing.T) World {
+// NewWorld builds the function and what goes with it. Dir is the caller's to set.
+func NewWorld(t *testing.T) World {
 	t.Helper()
 	dir := PublicDir(t)
 	code := filepath.Join(dir, "code")

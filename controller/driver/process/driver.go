@@ -16,6 +16,7 @@ import (
 
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/controller/driver"
+	"github.com/rousehq/rouse/controller/driver/internal/cgroup"
 )
 
 // Name is the word of --driver.
@@ -38,6 +39,7 @@ type Options struct {
 type Driver struct {
 	Options
 	root         bool // sandboxes get users of their own
+	makeGroup    func(parent, name string, l cgroup.Limits) (cgroup.Group, error)
 	uids         *uids
 	interpreters interpreters
 	says         sync.Once
@@ -54,7 +56,7 @@ func New(o Options) (*Driver, error) {
 	if o.FirstUID == 0 {
 		o.FirstUID = 200_000
 	}
-	d := &Driver{Options: o, root: os.Geteuid() == 0, uids: newUIDs(o.FirstUID), closing: make(chan struct{})}
+	d := &Driver{Options: o, root: os.Geteuid() == 0, uids: newUIDs(o.FirstUID), makeGroup: cgroup.Make, closing: make(chan struct{})}
 	d.close = sync.OnceFunc(func() { close(d.closing) })
 	d.interpreters.reachable = func(path string) error {
 		if d.root {

@@ -1,9 +1,11 @@
 package process_test
 
 import (
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,7 +25,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // firstUID is this package's own, so that its tests run beside a Rouse.
 const firstUID = 310_000
 
-func TestConformance(t *testing.T) {
+func TestConformance(t *testing.T) { conform(t) }
+
+// TestConformanceWhereMemoryIsWatched is the same without control groups.
+func TestConformanceWhereMemoryIsWatched(t *testing.T) { conform(t, process.WithoutGroups) }
+
+func conform(t *testing.T, change ...func(*process.Driver)) {
 	agent := filepath.Join(drivertest.PublicDir(t), "rouse-agent")
 	drivertest.Build(t, "github.com/rousehq/rouse/cmd/rouse-agent", agent)
 	var dir string // of the data directory in use
@@ -31,7 +38,7 @@ func TestConformance(t *testing.T) {
 	drivertest.Run(t, drivertest.Suite{
 		Open: func(t *testing.T, w drivertest.World) drivertest.Host {
 			dir = w.Dir
-			return start(t, w, agent)
+			return start(t, w, agent, change...)
 		},
 		Spec: func(w drivertest.World) rouse.Spec {
 			return rouse.Spec{Artifact: rouse.Artifact{Code: w.Code}, Runtime: drivertest.Runtime}
@@ -43,7 +50,7 @@ func TestConformance(t *testing.T) {
 				}
 			}
 		},
-		Left: func(t *testing.T) []string { return left(t, dir) },
+		Left: func(t *testing.T, made []rouse.SandboxID) []string { return left(t, dir, made) },
 		// As root the user is the sandbox's own; else it is whoever runs the test.
 		User:      user(root),
 		NoTmp:     true,
@@ -59,7 +66,7 @@ func user(root bool) string {
 	return strconv.Itoa(os.Geteuid()) + ":" + strconv.Itoa(os.Getegid())
 }
 
-func start(t *testing.T, w drivertest.World, agent string) drivertest.Host {
+func start(t *testing.T, w drivertest.World, agent string, change ...func(*process.Driver)) drivertest.Host {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	host, err := link.New(filepath.Join(w.Dir, "run"), link.Options{Reconnect: time.Minute, Log: log})
@@ -77,6 +84,9 @@ func start(t *testing.T, w drivertest.World, agent string) drivertest.Host {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, f := range change {
+		f(d)
 	}
 	return drivertest.Host{Driver: d, Crash: func() {
 		if err := d.Close(); err != nil {
@@ -108,8 +118,8 @@ func withEnvironment(t *testing.T, word, program string) []int {
 	return pids
 }
 
-// left finds folders, records and processes of sandboxes.
-func left(t *testing.T, dir string) []string {
+// left finds folders, records, processes and control groups of sandboxes.
+func left(t *testing.T, dir string, made []rouse.SandboxID) []string {
 	t.Helper()
 	var found []string
 	for _, pattern := range []string{"run/*", "process/sandboxes/*"} {
@@ -128,9 +138,26 @@ func left(t *testing.T, dir string) []string {
 			found = append(found, filepath.Dir(file))
 		}
 	}
-	groups, err := filepath.Glob("/sys/fs/cgroup/memory/rouse")
+	for _, group := range groups(t) {
+		if slices.Contains(made, rouse.SandboxID(filepath.Base(group))) {
+			found = append(found, group)
+		}
+	}
+	return found
+}
+
+// groups finds the control groups of sandboxes, whoever's they are.
+func groups(t *testing.T) []string {
+	t.Helper()
+	var found []string
+	err := filepath.WalkDir("/sys/fs/cgroup", func(path string, entry fs.DirEntry, _ error) error {
+		if entry != nil && entry.IsDir() && filepath.Base(filepath.Dir(path)) == "rouse" {
+			found = append(found, path)
+		}
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(found, groups...)
+	return found
 }

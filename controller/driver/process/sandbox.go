@@ -144,7 +144,7 @@ func (s *sandbox) makeDir() error {
 
 // limit makes a control group or, where that is not possible, a watcher.
 func (s *sandbox) limit() error {
-	group, err := cgroup.Make("rouse", string(s.ID()), cgroup.Limits{
+	group, err := s.d.makeGroup("rouse", string(s.ID()), cgroup.Limits{
 		Memory: s.memory + agentMemory, Pids: processesAtOnce, CPU: s.cpu,
 	})
 	if err != nil {
