@@ -29,6 +29,7 @@ type agent struct {
 	conn     *wire.Conn // nil while there is no host
 	welcomed bool       // the host of conn has accepted us
 	backoff  time.Duration
+	waiting  bool      // the next attempt is on its way
 	expires  time.Time // when to give up without a host
 	held     map[string]int
 	function function

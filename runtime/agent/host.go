@@ -30,8 +30,14 @@ func (a *agent) try() {
 	case a.conn == nil:
 		a.connect()
 	}
-	a.later(a.backoff, a.try)
-	a.backoff = min(2*a.backoff, lastBackoff)
+	if !a.waiting {
+		a.waiting = true
+		a.later(a.backoff, func() {
+			a.waiting = false
+			a.try()
+		})
+		a.backoff = min(2*a.backoff, lastBackoff)
+	}
 }
 
 // connect says hello. A host that is not there, or that refuses, is tried again later.

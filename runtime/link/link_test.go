@@ -92,7 +92,7 @@ func everyWay(t *testing.T, test func(t *testing.T, w way)) {
 // box is a sandbox under test: a link and its agent.
 type box struct {
 	*Link
-	t     *testing.T
+	t     testing.TB
 	host  *Host
 	way   way
 	agent *exec.Cmd
@@ -102,7 +102,7 @@ type box struct {
 // patience is how long agents wait for the next host, unless a test is about it.
 const patience = 20 * time.Second
 
-func newHost(t *testing.T, dir string, reconnect time.Duration) *Host {
+func newHost(t testing.TB, dir string, reconnect time.Duration) *Host {
 	t.Helper()
 	h, err := New(dir, Options{Reconnect: reconnect})
 	if err != nil {
@@ -112,12 +112,12 @@ func newHost(t *testing.T, dir string, reconnect time.Duration) *Host {
 	return h
 }
 
-func newBox(t *testing.T, w way) *box {
+func newBox(t testing.TB, w way) *box {
 	t.Helper()
 	return newBoxFor(t, w, patience)
 }
 
-func newBoxFor(t *testing.T, w way, reconnect time.Duration) *box {
+func newBoxFor(t testing.TB, w way, reconnect time.Duration) *box {
 	t.Helper()
 	h := newHost(t, filepath.Join(t.TempDir(), "run"), reconnect)
 	l, err := h.Expect("box-1")
@@ -158,7 +158,7 @@ func newBoxFor(t *testing.T, w way, reconnect time.Duration) *box {
 }
 
 // soon is a context that ends long after everything should be done.
-func soon(t *testing.T) context.Context {
+func soon(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
 	return ctx
@@ -191,11 +191,11 @@ func (b *box) start(l rouse.Launch) *output {
 // output reads an endpoint's streams.
 type output struct {
 	rouse.Endpoint
-	t         *testing.T
+	t         testing.TB
 	out, errs *bufio.Reader
 }
 
-func newOutput(t *testing.T, ep rouse.Endpoint) *output {
+func newOutput(t testing.TB, ep rouse.Endpoint) *output {
 	t.Cleanup(func() { closeEndpoint(ep) })
 	return &output{ep, t, bufio.NewReader(ep.Stdout), bufio.NewReader(ep.Stderr)}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // waitFor looks until ok, for what sends no event.
-func waitFor(t *testing.T, ok func() bool) {
+func waitFor(t testing.TB, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
