@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -166,6 +167,25 @@ func TestADamagedFileIsAnErrorNotACrash(t *testing.T) {
 	}
 	if refused < len(damaged)/3 {
 		t.Errorf("only %d of %d damaged files were refused", refused, len(damaged))
+	}
+}
+
+// A file that somebody cuts off while it is open is a memory fault for whoever
+// reads the mapping; here it is an error.
+func TestAFileCutOffWhileOpenIsAnErrorNotACrash(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rouse.db")
+	fill(t, path, 300)
+	s := openTest(t, path)
+	if err := os.Truncate(path, 8192); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := list(s.All(t.Context())); err == nil || !strings.Contains(err.Error(), "is damaged") {
+		t.Errorf("reading it: %v", err)
+	}
+	s.Close() //nolint:errcheck // a damaged file may not close well
+	var e *rouse.Error
+	if _, err := Open(path, Options{}); !errors.As(err, &e) || !strings.Contains(fmt.Sprint(e.Cause), "8192 bytes of") {
+		t.Errorf("opening it again: %v", err)
 	}
 }
 
