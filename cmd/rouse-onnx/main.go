@@ -28,7 +28,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Getenv)
+	err := run(ctx, os.Args[1:], os.Getenv, func(net.Addr) {})
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "rouse-onnx:", err)
@@ -36,8 +36,8 @@ func main() {
 	}
 }
 
-// run serves until ctx ends.
-func run(ctx context.Context, args []string, getenv func(string) string) error {
+// run serves until ctx ends. It tells listening where.
+func run(ctx context.Context, args []string, getenv func(string) string, listening func(net.Addr)) error {
 	flags := flag.NewFlagSet("rouse-onnx", flag.ContinueOnError)
 	root := cmp.Or(getenv("LAMBDA_TASK_ROOT"), "/var/task")
 	file := flags.String("model", path.Join(root, "model.onnx"), "the model's `file`")
@@ -73,6 +73,7 @@ func run(ctx context.Context, args []string, getenv func(string) string) error {
 	if err != nil {
 		return errors.Join(err, model.Close())
 	}
+	listening(listener.Addr())
 	handler := openinference.Handler(openinference.Model{
 		Name: *name, Inputs: model.Inputs, Outputs: model.Outputs, Runner: model,
 	}, openinference.Server{Name: "rouse-onnx", Version: version()}, log)

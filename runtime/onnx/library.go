@@ -40,9 +40,13 @@ func FindLibrary() (string, error) {
 		strings.Join(dirs, ", "), needsAPI, LibraryVar)
 }
 
-// OpenLibrary loads the shared library for the rest of the process's life. It
-// is called once, before any model is loaded.
+// OpenLibrary loads the shared library for the rest of the process's life,
+// before any model is loaded. It is not for concurrent use; once a library is
+// open it does nothing.
 func OpenLibrary(path string) error {
+	if ort.IsInitialized() {
+		return nil
+	}
 	ort.SetSharedLibraryPath(path)
 	err := ort.InitializeEnvironment()
 	if err == nil {

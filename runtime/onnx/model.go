@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime"
 	"sync/atomic"
 
@@ -192,9 +193,10 @@ func (m *Model) places() ([]ort.Value, error) {
 	return out, nil
 }
 
+// destroy frees what is there: beside an error the binding leaves nil pointers.
 func destroy(values []ort.Value) {
 	for _, v := range values {
-		if v != nil {
+		if v != nil && !reflect.ValueOf(v).IsNil() {
 			_ = v.Destroy() // always nil for tensors
 		}
 	}
