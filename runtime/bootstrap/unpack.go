@@ -67,9 +67,9 @@ func write(path string, data []byte) error {
 	return os.Rename(temp.Name(), path)
 }
 
-// compile is an optimisation: an interpreter that fails costs its functions
-// some milliseconds a start. Functions may not write there themselves, since
-// they would write what the next one runs.
+// compile is an optimisation: an interpreter that is missed or fails costs its
+// functions some milliseconds a start. Functions may not write there
+// themselves, since they would write what the next one runs.
 func compile(dir string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -77,9 +77,31 @@ func compile(dir string) {
 		if e.family != python {
 			continue
 		}
-		if program, err := exec.LookPath(e.program); err == nil {
-			// The content decides, so that no clock and no copy makes it stale.
-			_ = exec.CommandContext(ctx, program, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", dir).Run()
+		if program := lookBinary(e.program); program != "" {
+			// The content decides whether it is stale, so that no clock and no copy matters.
+			_ = exec.CommandContext(ctx, program, "-I", "-S", "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", dir).Run()
 		}
 	}
+}
+
+// lookBinary is exec.LookPath without scripts: a version manager's shim takes
+// as long to say that it has no such Python as a Python takes to compile.
+func lookBinary(name string) string {
+	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/usr/local/bin", "/usr/bin") {
+		path, err := exec.LookPath(filepath.Join(dir, name))
+		if err != nil || !filepath.IsAbs(path) {
+			continue
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			continue
+		}
+		head := make([]byte, 2)
+		n, _ := f.Read(head)
+		_ = f.Close()
+		if string(head[:n]) != "#!" {
+			return path
+		}
+	}
+	return ""
 }
