@@ -104,6 +104,9 @@ func processes(t *testing.T, b *bench) {
 }
 
 func readOnly(t *testing.T, b *bench) {
+	if b.suite.NoReadOnly {
+		t.Skip("not enforced by this driver here")
+	}
 	x := b.start(b.spec(rouse.ContractHTTP))
 	defer x.stop()
 	var env []string

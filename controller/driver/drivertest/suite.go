@@ -25,9 +25,10 @@ type Suite struct {
 	User     string   // "uid:gid" that the function has; "" is not checked
 	ReadOnly []string // files that the function must not be able to make
 
-	NoTmp     bool // the size of /tmp is not enforced
-	NoNetwork bool // network none is not enforced
-	NoPids    bool // the number of processes is not enforced
+	NoReadOnly bool // the function runs as the owner of its code
+	NoTmp      bool // the size of /tmp is not enforced
+	NoNetwork  bool // network none is not enforced
+	NoPids     bool // the number of processes is not enforced
 }
 
 // World is what the suite gives a driver to work with.

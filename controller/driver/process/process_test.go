@@ -4,6 +4,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -25,6 +27,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // firstUID is this package's own, so that its tests run beside a Rouse.
 const firstUID = 310_000
 
+const agentPackage = "github.com/rousehq/rouse/cmd/rouse-agent"
+
 func TestConformance(t *testing.T) { conform(t) }
 
 // TestConformanceWhereMemoryIsWatched is the same without control groups.
@@ -32,7 +36,7 @@ func TestConformanceWhereMemoryIsWatched(t *testing.T) { conform(t, process.With
 
 func conform(t *testing.T, change ...func(*process.Driver)) {
 	agent := filepath.Join(drivertest.PublicDir(t), "rouse-agent")
-	drivertest.Build(t, "github.com/rousehq/rouse/cmd/rouse-agent", agent)
+	drivertest.Build(t, agentPackage, agent)
 	var dir string // of the data directory in use
 	root := os.Geteuid() == 0
 	drivertest.Run(t, drivertest.Suite{
@@ -43,8 +47,8 @@ func conform(t *testing.T, change ...func(*process.Driver)) {
 		Spec: func(w drivertest.World) rouse.Spec {
 			return rouse.Spec{Artifact: rouse.Artifact{Code: w.Code}, Runtime: drivertest.Runtime}
 		},
-		Destroy: func(t *testing.T, id rouse.SandboxID) {
-			for _, pid := range withEnvironment(t, string(id), agent) {
+		Destroy: func(t *testing.T, _ rouse.SandboxID) { // the only one there is
+			for _, pid := range running(t, agent) {
 				if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 					t.Error(err)
 				}
@@ -52,11 +56,36 @@ func conform(t *testing.T, change ...func(*process.Driver)) {
 		},
 		Left: func(t *testing.T, made []rouse.SandboxID) []string { return left(t, dir, made) },
 		// As root the user is the sandbox's own; else it is whoever runs the test.
-		User:      user(root),
-		NoTmp:     true,
-		NoNetwork: true,
-		NoPids:    !root,
+		User:       user(root),
+		NoReadOnly: !root,
+		NoTmp:      true,
+		NoNetwork:  true,
+		NoPids:     !root,
 	})
+}
+
+// TestConformanceWithoutRoot runs TestConformance as nobody.
+func TestConformanceWithoutRoot(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("TestConformance runs without root already")
+	}
+	const nobody = 65534
+	dir := drivertest.PublicDir(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	drivertest.Copy(t, self, filepath.Join(dir, "test"))
+	for _, pkg := range []string{agentPackage, drivertest.FunctionPackage} {
+		drivertest.Build(t, pkg, filepath.Join(dir, path.Base(pkg)))
+	}
+	cmd := exec.Command(filepath.Join(dir, "test"), "-test.run=^TestConformance$")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), drivertest.BuiltVar+"="+dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 }
 
 func user(root bool) string {
@@ -98,20 +127,17 @@ func start(t *testing.T, w drivertest.World, agent string, change ...func(*proce
 	}}
 }
 
-// withEnvironment finds the processes of a program that were started with a
-// word in their environment.
-func withEnvironment(t *testing.T, word, program string) []int {
+// running finds the processes that run a program of this path.
+func running(t *testing.T, program string) []int {
 	t.Helper()
-	files, err := filepath.Glob("/proc/[0-9]*/environ")
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var pids []int
 	for _, file := range files {
-		dir := filepath.Dir(file)
-		environ, err := os.ReadFile(file)
-		exe, _ := os.Readlink(filepath.Join(dir, "exe"))
-		if pid, _ := strconv.Atoi(filepath.Base(dir)); err == nil && exe == program && strings.Contains(string(environ), word) {
+		b, err := os.ReadFile(file)
+		if pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil && strings.HasPrefix(string(b), program+"\x00") {
 			pids = append(pids, pid)
 		}
 	}
