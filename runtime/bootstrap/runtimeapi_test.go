@@ -21,6 +21,8 @@ import (
 type event struct {
 	body    string
 	headers map[string]string
+	hangUp  bool // the host goes away instead of handing anything out
+	refused int  // the status that the answer gets; 0 is 202
 }
 
 // outcome is what a process made of one event, or how it ended.
@@ -71,8 +73,18 @@ func (a *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		a.add(outcome{Kind: kind, Body: string(body)})
 	}
-	w.WriteHeader(http.StatusAccepted)
+	w.WriteHeader(a.status())
 	_, _ = io.WriteString(w, `{"status":"OK"}`)
+}
+
+// status is what the answer to the last event gets.
+func (a *runtimeAPI) status() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.given > 0 && a.events[a.given-1].refused != 0 {
+		return a.events[a.given-1].refused
+	}
+	return http.StatusAccepted
 }
 
 func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
@@ -87,6 +99,9 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 		a.idleOnce.Do(func() { close(a.idle) })
 		<-r.Context().Done()
 		return
+	}
+	if a.events[n].hangUp {
+		panic(http.ErrAbortHandler) // net/http closes the connection
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
