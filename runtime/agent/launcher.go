@@ -76,10 +76,16 @@ func readCommand() (s wire.Start, err error) {
 // adjustOOM makes the function the one to die when memory is short: the agent
 // may be protected from it. A process that is easier to kill already stays so.
 func adjustOOM() {
-	const file = "/proc/self/oom_score_adj"
-	if b, err := os.ReadFile(file); err == nil && strings.HasPrefix(string(b), "-") {
-		_ = os.WriteFile(file, []byte("0"), 0)
+	// Without package os, whose first file would set up a poller.
+	fd, err := unix.Open("/proc/self/oom_score_adj", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
 	}
+	var sign [1]byte
+	if n, err := unix.Read(fd, sign[:]); err == nil && n == 1 && sign[0] == '-' {
+		_, _ = unix.Pwrite(fd, []byte("0"), 0)
+	}
+	unix.Close(fd)
 }
 
 // become takes on the function's user. What is right already is left alone, so

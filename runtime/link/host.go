@@ -70,7 +70,7 @@ func (h *Host) Expect(id rouse.SandboxID) (*Link, error) {
 
 // Left lists the sandboxes that have a record from an earlier host process, and
 // listens for their agents again. A folder whose record cannot be read is
-// removed: nothing in it could be believed. It is called once, before Expect.
+// removed: nothing in it could be believed.
 func (h *Host) Left() ([]*Link, error) {
 	entries, err := os.ReadDir(h.dir)
 	if err != nil {
@@ -80,7 +80,7 @@ func (h *Host) Left() ([]*Link, error) {
 	for _, entry := range entries {
 		id := rouse.SandboxID(entry.Name())
 		root := filepath.Join(h.dir, entry.Name())
-		if !entry.IsDir() || !validID(id) {
+		if !entry.IsDir() || !validID(id) || h.knows(id) {
 			continue
 		}
 		rec, err := readRecord(root, id)
@@ -119,6 +119,12 @@ func (h *Host) add(l *Link) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.links[l.id] = l
+}
+
+func (h *Host) knows(id rouse.SandboxID) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.links[id] != nil
 }
 
 func (h *Host) forget(l *Link) {

@@ -18,10 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/rousehq/rouse"
-	"github.com/rousehq/rouse/controller/driver"
 )
-
-var _ driver.Link = (*Link)(nil)
 
 // agentProgram is the real agent, built once; functionProgram is this test
 // where every user may run it.
