@@ -118,6 +118,7 @@ func (t *Target) hand() *conn {
 	c := t.parked[last]
 	t.parked = t.parked[:last]
 	t.current, t.waiting = t.waiting, nil
+	t.last = t.current.ev.ID
 	t.phase = running
 	if t.ep.Keeper != nil {
 		t.ep.Keeper.Busy()

@@ -58,6 +58,7 @@ type Target struct {
 	// waiting has come before the process polled.
 	waiting *invocation
 	alarm   *time.Timer // fires at the deadline of current or waiting
+	last    string      // id of the event that was handed over last
 
 	// One run of the process.
 	run       int
@@ -127,15 +128,13 @@ func (t *Target) adopt(kept *rouse.Kept) {
 // has to be restarted (Reset, Process.Restart) before Ready can succeed.
 func (t *Target) NeedsRestart() bool { return t.needRestart }
 
-// Current is the id of the event that the process has, or "": what it prints
-// belongs to that event. An event is the process's own until it polls again.
+// Current is the id of the event that the process was given last, or "": what
+// is read of its output belongs to that event. It outlasts the answer and the
+// process, since what was printed before either may be read after.
 func (t *Target) Current() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.current == nil {
-		return ""
-	}
-	return t.current.ev.ID
+	return t.last
 }
 
 // Ready blocks until the process has polled for its first event. It returns a
