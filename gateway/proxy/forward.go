@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -62,6 +64,9 @@ func (x *exchange) forward(p *Proxy, ctx context.Context, cancel context.CancelC
 	defer timer.Stop()
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: x.informational})
 	out := x.outgoing(ctx)
+	if err := x.readAhead(out); err != nil {
+		return err
+	}
 	if x.body != nil {
 		// The transport may read on after it has answered, the server may not.
 		defer x.body.Close()
@@ -220,6 +225,40 @@ func (x *exchange) outgoing(ctx context.Context) *http.Request {
 		out.Body, out.ContentLength, out.Trailer = x.body, r.ContentLength, r.Trailer
 	}
 	return out.WithContext(ctx)
+}
+
+// smallBody is the size up to which a request's body is read before it is sent
+// on. The transport can then send head and body in one write, and once more when
+// it meets a connection that the function has just closed.
+const smallBody = 16 << 10
+
+// readAhead takes a small body in, within the function's timeout. Bodies of
+// unknown length and those that the function is to ask for first stay streams.
+func (x *exchange) readAhead(out *http.Request) error {
+	r := x.call.Request
+	if x.body == nil || r.ContentLength < 0 || r.ContentLength > smallBody || len(r.Header["Expect"]) > 0 || len(r.Trailer) > 0 {
+		return nil
+	}
+	rc := http.NewResponseController(x.call.Writer)
+	rc.SetReadDeadline(time.Now().Add(x.call.Revision.Spec.Timeout.D()))
+	b := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, b)
+	if err != nil {
+		// The deadline stays, so that the server does not wait for the rest either.
+		x.call.Writer.Header().Set("Connection", "close")
+	} else {
+		rc.SetReadDeadline(time.Time{})
+	}
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return rouse.Errorf(rouse.Timeout, "the request's body did not arrive within the function's timeout of %s", x.call.Revision.Spec.Timeout)
+	case err != nil:
+		return gateway.ErrClientGone
+	}
+	x.body = nil
+	out.Body = io.NopCloser(bytes.NewReader(b))
+	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+	return nil
 }
 
 // address keeps the path as the client wrote it, byte for byte. The host only

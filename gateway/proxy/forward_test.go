@@ -233,6 +233,30 @@ func TestTheTimeoutEndsAtTheHeader(t *testing.T) {
 	}
 }
 
+func TestASmallBodyThatStopsShortEndsWithTheTimeoutOrTheClient(t *testing.T) {
+	s, _ := newServer(t, func(http.ResponseWriter, *http.Request) { t.Error("the function got half a body") })
+	f := newFront(t, s)
+	f.timeout = 50 * time.Millisecond
+	for n, leave := range []bool{false, true} {
+		conn, err := net.Dial("tcp", f.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(10 * time.Second))
+		io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
+		if leave {
+			conn.Close()
+		} else if res, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || res.StatusCode != 504 {
+			t.Fatal(res, err)
+		}
+		<-f.released
+		if len(f.releases) != n+1 || errors.Is(f.releases[n], rouse.ErrBroken) {
+			t.Fatal(f.releases)
+		}
+	}
+}
+
 func TestAFunctionThatHangsUpIs502(t *testing.T) {
 	s, _ := newServer(t, func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) })
 	f := newFront(t, s)
