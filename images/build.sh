@@ -5,6 +5,9 @@
 # date is left alone. The base of each comes from a registry; where none can be
 # reached it is made from Debian packages with debootstrap, which needs root.
 #
+# images/build.sh --library only fetches the library that rouse-onnx needs on a
+# host without an engine, to .cache/onnxruntime-*/libonnxruntime.so.
+#
 #   ROUSE_CACHE=DIR     where downloads and bases are kept (default: .cache here)
 #   ROUSE_REGISTRY=no   do not even try a registry
 #   BASE=IMAGE          use this image as the base of the one RUNTIME named
@@ -23,7 +26,7 @@ main() {
   work=$(mktemp -d "$cache/build.XXXXXX")
   trap 'rm -rf "$work"' EXIT
   for runtime in "$@"; do
-    build "$runtime"
+    if [ "$runtime" = --library ]; then fetch_onnxruntime; else build "$runtime"; fi
   done
 }
 

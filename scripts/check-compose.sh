@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Starts docker-compose.yml as users would, calls a function through it, has
+# Prometheus scrape it, and removes everything. Where no registry can be reached
+# the images are made from what is on this machine.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+compose=(docker-compose)
+docker compose version >/dev/null 2>&1 && compose=(docker compose)
+work=$(mktemp -d)
+export COMPOSE_PROJECT_NAME=rousecheck$$ ROUSE_DATA=$work/data
+export ROUSE_IMAGE=rouse-check:$$ PROMETHEUS_IMAGE=rouse-check-prometheus:$$
+ROUSE_PORT=$(free_port) PROMETHEUS_PORT=$(free_port)
+export ROUSE_PORT PROMETHEUS_PORT
+
+finish() {
+  status=$?
+  [ $status -eq 0 ] || "${compose[@]}" logs --tail=50 || true
+  "${compose[@]}" down --volumes --timeout 40 >/dev/null 2>&1 || true
+  docker image rm -f "$ROUSE_IMAGE" "$PROMETHEUS_IMAGE" >/dev/null 2>&1 || true
+  rm -rf "$work"
+  exit $status
+}
+trap finish EXIT
+
+make -s build
+mkdir -p "$work/image" "$work/prometheus/prometheus"
+cp bin/rouse bin/rouse-agent "$work/image/"
+printf 'FROM scratch\nCOPY . /usr/local/bin/\nENTRYPOINT ["/usr/local/bin/rouse"]\n' >"$work/image/Dockerfile"
+docker build -q -t "$ROUSE_IMAGE" "$work/image" >/dev/null
+
+prometheus=$(command -v prometheus) || die "prometheus is not installed"
+for file in "$prometheus" $(ldd "$prometheus" 2>/dev/null | grep -o '/[^ ]*'); do
+  install -D "$file" "$work/prometheus$file"
+done
+tar -C "$work/prometheus" -c . | docker import -c "ENTRYPOINT [\"$prometheus\"]" - "$PROMETHEUS_IMAGE" >/dev/null
+
+say "starting the Compose project"
+"${compose[@]}" up -d 2>&1 | sed 's/^/  /'
+server=http://127.0.0.1:$ROUSE_PORT
+until_true 60 curl -fsS -o /dev/null "$server/readyz"
+
+say "a function, from zero"
+build_go_example "$work/fn"
+bin/rouse --server "$server" deploy compose-hello --code "$work/fn" --runtime provided --handler bootstrap --no-wait
+answer=$(bin/rouse --server "$server" invoke compose-hello -d '{"name":"compose"}')
+say "it answered $answer"
+[[ $answer == *compose* ]] || die "not the answer that was expected"
+
+say "Prometheus sees it"
+query=http://127.0.0.1:$PROMETHEUS_PORT/api/v1/query?query=rouse_requests_total
+scraped() { curl -fsS "$query" | grep -q '"function":"compose-hello"'; }
+until_true 60 scraped
+bin/rouse --server "$server" rm compose-hello
+"${compose[@]}" stop --timeout 40 rouse >/dev/null 2>&1
+left=$(docker ps -aq --filter label=rouse.owner="$(cat "$ROUSE_DATA/id" 2>/dev/null)")
+[ -z "$left" ] || die "containers are left: $left"
+say "the Compose project works"
