@@ -70,8 +70,8 @@ func (d *Driver) configuration(s *sandbox, c driver.Class, code string) (*contai
 		hostConfig.Mounts = append(hostConfig.Mounts, bind(code, taskDir))
 	}
 	for _, volume := range s.image.volumes {
-		// Only /tmp can be written: a volume has no size of its own.
-		hostConfig.Mounts = append(hostConfig.Mounts, mount.Mount{Type: mount.TypeVolume, Target: volume, ReadOnly: true})
+		// The engine's own volumes have no size, and a function would fill the disk.
+		hostConfig.Tmpfs[volume] = hostConfig.Tmpfs[tmpDir]
 	}
 	if c.CPU > 0 {
 		hostConfig.NanoCPUs = int64(c.CPU * 1e9)

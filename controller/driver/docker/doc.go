@@ -7,7 +7,8 @@
 // limits of memory, CPU and processes, no new privileges and the engine's
 // seccomp filter. The agent is its first process and holds four capabilities;
 // the function holds none. What /tmp holds counts towards the memory limit,
-// since it is memory. The engine logs nothing: output comes through the agent.
+// since it is memory. A volume that the image declares is such a folder too,
+// and starts empty. The engine logs nothing: output comes through the agent.
 //
 // Ends are learned from the engine's events and from the agent's connection,
 // whichever comes first. The engine has to share this host's kernel, because the

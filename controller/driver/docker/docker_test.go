@@ -35,10 +35,11 @@ func TestConformanceOfImages(t *testing.T) {
 	api := engine(t)
 	s := suite(t, api)
 	s.Spec = func(w drivertest.World) rouse.Spec {
-		importImage(t, api, functionImage, map[string]string{"fn": w.Program}, "ENTRYPOINT [\"/fn\"]", "USER tester", "WORKDIR /srv", "ENV COLOR=red")
+		importImage(t, api, functionImage, map[string]string{"fn": w.Program}, "ENTRYPOINT [\"/fn\"]", "USER tester", "WORKDIR /srv", "ENV COLOR=red", "VOLUME /data")
 		return rouse.Spec{Artifact: rouse.Artifact{Image: functionImage}}
 	}
 	s.User, s.Cwd = "1234:1235", "/srv"
+	s.Scratch = "/data"
 	s.ReadOnly = []string{"/new", "/etc/new", "/srv/new"}
 	drivertest.Run(t, s)
 }

@@ -37,6 +37,7 @@ type Driver struct {
 	cancel context.CancelFunc // ends what runs beside
 	done   <-chan struct{}    // closed by cancel
 	beside sync.WaitGroup
+	blind  sync.Once // says that control groups cannot be read
 
 	mu        sync.Mutex
 	sandboxes map[string]*sandbox // by container id, until stopped

@@ -139,8 +139,10 @@ func (s *sandbox) measure(ctx context.Context) {
 		s.gauge, err = cgroup.NewGauge(group)
 		return err
 	})
-	if err != nil {
-		s.d.Log.Debug("a sandbox's memory cannot be read", "sandbox", s.id, "error", err)
+	if err != nil && ctx.Err() == nil {
+		s.d.blind.Do(func() {
+			s.d.Log.Warn("the memory of sandboxes cannot be read: exits will not say out of memory", "error", err)
+		})
 	}
 }
 

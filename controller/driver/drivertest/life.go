@@ -97,8 +97,10 @@ func freeze(t *testing.T, b *bench) {
 		}
 	}
 	x.client.Timeout = 100 * time.Millisecond
-	if err := x.ask(order{Do: "pid"}, nil); err == nil {
-		t.Error("a frozen function answered")
+	for x.ask(order{Do: "pid"}, nil) == nil { // a thread at work may finish what it does
+		if b.ctx.Err() != nil {
+			t.Fatal("a frozen function answered all the time")
+		}
 	}
 	x.client.Timeout = patient
 	for range 2 {

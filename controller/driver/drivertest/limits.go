@@ -38,13 +38,6 @@ func unprivileged(t *testing.T, b *bench) {
 func inheritsNothing(t *testing.T, b *bench) {
 	x := b.start(b.spec(rouse.ContractHTTP))
 	defer x.stop()
-	var env []string
-	x.must(order{Do: "env"}, &env)
-	for _, variable := range env {
-		if strings.HasPrefix(variable, "ROUSE_") {
-			t.Errorf("the agent's %s reached the function", variable)
-		}
-	}
 	var open map[string]string
 	x.must(order{Do: "fds"}, &open)
 	sockets := 0
@@ -61,6 +54,13 @@ func inheritsNothing(t *testing.T, b *bench) {
 	}
 	if sockets > 2 {
 		t.Errorf("%d sockets are open, want 2: %v", sockets, open)
+	}
+	var env []string
+	x.must(order{Do: "env"}, &env)
+	for _, variable := range env {
+		if strings.HasPrefix(variable, "ROUSE_") {
+			t.Errorf("the agent's %s reached the function", variable)
+		}
 	}
 }
 
@@ -132,6 +132,13 @@ func tmpSize(t *testing.T, b *bench) {
 	}
 	if err := x.ask(order{Do: "write", Text: tmp + "/b", N: half}, nil); err == nil {
 		t.Error("more was written to /tmp than its size")
+	}
+	if b.suite.Scratch == "" {
+		return
+	}
+	x.must(order{Do: "write", Text: b.suite.Scratch + "/a", N: half}, nil)
+	if err := x.ask(order{Do: "write", Text: b.suite.Scratch + "/b", N: half}, nil); err == nil {
+		t.Errorf("more was written to %s than its size", b.suite.Scratch)
 	}
 }
 

@@ -23,6 +23,7 @@ type Suite struct {
 
 	Cwd      string   // where the function starts; "" is not checked
 	User     string   // "uid:gid" that the function has; "" is not checked
+	Scratch  string   // a folder beside /tmp that can be written and has its size; "" when there is none
 	ReadOnly []string // files that the function must not be able to make
 
 	NoReadOnly bool // the function runs as the owner of its code

@@ -46,6 +46,9 @@ func (i *interpreters) find(ctx context.Context, program string) (string, error)
 // each start, and is asked for the program behind it only when there is no other.
 func (i *interpreters) search(ctx context.Context, program string) (string, error) {
 	dirs := append(filepath.SplitList(os.Getenv("PATH")), "/usr/local/bin", "/usr/bin", "/bin")
+	if self, err := os.Executable(); err == nil {
+		dirs = append([]string{filepath.Dir(self)}, dirs...) // rouse-onnx lies beside rouse
+	}
 	var scripts []string
 	errs := []error{fmt.Errorf("%s: %w", program, exec.ErrNotFound)}
 	for _, dir := range dirs {
