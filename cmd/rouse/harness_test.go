@@ -1,9 +1,11 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,16 +27,19 @@ func TestMain(m *testing.M) {
 		err = os.Chmod(dir, 0o755) // sandboxes run under other users
 	}
 	built = dir
-	for name, pkg := range map[string]string{"rouse": ".", agentName: "../rouse-agent", "function/bootstrap": "./testdata/echo"} {
+	for name, pkg := range map[string]string{"rouse": ".", agentName: "../rouse-agent", "function/bootstrap": "./testdata/echo", "rogue/bootstrap": "./testdata/rogue"} {
 		if err != nil {
 			break
 		}
-		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, name), pkg)
+		cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", filepath.Join(dir, name), pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		var out []byte
 		if out, err = cmd.CombinedOutput(); err != nil {
 			err = fmt.Errorf("building %s: %w\n%s", pkg, err, out)
 		}
+	}
+	if err == nil {
+		err = packFunction()
 	}
 	code := 1
 	if err != nil {
@@ -47,6 +52,27 @@ func TestMain(m *testing.M) {
 	}
 	os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// packFunction makes function.zip. It is stored, not compressed: under the race
+// detector compressing takes seconds.
+func packFunction() (err error) {
+	f, err := os.Create(filepath.Join(built, "function.zip"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	archive := zip.NewWriter(f)
+	header := &zip.FileHeader{Name: "bootstrap", Method: zip.Store}
+	header.SetMode(0o755)
+	w, err := archive.CreateHeader(header)
+	if err != nil {
+		return err
+	}
+	if err := copyFile(w, filepath.Join(built, "function", "bootstrap")); err != nil {
+		return err
+	}
+	return archive.Close()
 }
 
 // dataDir is a folder that sandboxes' users can pass through.
@@ -173,7 +199,7 @@ func (s *server) must(args ...string) string {
 
 func (s *server) deploy(name string, more ...string) {
 	s.t.Helper()
-	s.must(append([]string{"deploy", name, "--code", filepath.Join(built, "function"), "--runtime", "provided", "--memory", "64MB"}, more...)...)
+	s.must(append([]string{"deploy", name, "--code", filepath.Join(built, "function.zip"), "--runtime", "provided", "--memory", "64MB"}, more...)...)
 }
 
 // calls is the count that the function of the tests answers with.
@@ -200,4 +226,20 @@ func nothingLeft(t *testing.T, data string) {
 	if _, err := os.Stat(filepath.Join(data, "address")); !os.IsNotExist(err) {
 		t.Errorf("the address file is left: %v", err)
 	}
+}
+
+// folderSize is how many bytes the files of a folder have.
+func folderSize(t *testing.T, dir string) int64 {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum int64
+	for _, entry := range entries {
+		if info, err := entry.Info(); err == nil {
+			sum += info.Size()
+		}
+	}
+	return sum
 }

@@ -65,7 +65,7 @@ func TestADeploymentKeepsSettingsThatItDoesNotName(t *testing.T) {
 func TestAStartThatFailsShowsItsLogAndLeavesTheOldRevision(t *testing.T) {
 	s := serve(t)
 	s.deploy("f", "--env", "WORD=old")
-	r := s.rouse("deploy", "f", "--code", filepath.Join(built, "function"), "--runtime", "provided", "--env", "FAIL=1")
+	r := s.rouse("deploy", "f", "--code", filepath.Join(built, "function.zip"), "--runtime", "provided", "--env", "FAIL=1")
 	if r.code != exitFailed || !strings.Contains(r.stderr, "about to fail") || !strings.Contains(r.stderr, "exit status 1") {
 		t.Errorf("%+v", r)
 	}
@@ -129,12 +129,15 @@ func TestAProjectsFunctionsAreDeployedTogether(t *testing.T) {
 	if err := os.CopyFS(filepath.Join(dir, "src"), os.DirFS(filepath.Join(built, "function"))); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Link(filepath.Join(built, "function.zip"), filepath.Join(dir, "src.zip")); err != nil {
+		t.Fatal(err)
+	}
 	file := filepath.Join(dir, "rouse.yaml")
 	write(t, file, `
 functions:
-  one: {code: src, runtime: provided, env: {WORD: 1.10}}
-  broken: {code: src, runtime: provided, env: {FAIL: yes}}
-  two: {code: src, runtime: provided, contract: http}
+  one: {code: src.zip, runtime: provided, env: {WORD: 1.10}}
+  broken: {code: src.zip, runtime: provided, env: {FAIL: yes}}
+  two: {code: ./src, runtime: provided, contract: http}
 `)
 	r := s.rouse("deploy", "-f", file)
 	if r.code != exitFailed || !strings.Contains(r.stderr, "1 of 3 functions were not deployed: broken") {
