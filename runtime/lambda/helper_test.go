@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -19,7 +20,12 @@ import (
 	"github.com/rousehq/rouse"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(asFunction) != "" {
+		runFunction()
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // process is a rouse.Process that ends when a test says so.
 type process struct {
@@ -157,7 +163,9 @@ func (c *client) read() answer {
 	return answer{res, string(b)}
 }
 
-func (c *client) poll() { c.write("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n") }
+func (c *client) poll() {
+	c.write("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n")
+}
 
 func (c *client) post(path, body string, headers ...string) {
 	c.write("POST /2018-06-01/runtime/%s HTTP/1.1\r\nHost: x\r\n%sContent-Length: %d\r\n\r\n%s",
