@@ -22,9 +22,12 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 
 // run executes one command line and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
-	started := false
+	started := false // whatever fails before is the command line's fault
 	root := a.root()
-	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
+	for _, cmd := range root.Commands() {
+		body := cmd.RunE
+		cmd.RunE = func(cmd *cobra.Command, args []string) error { started = true; return body(cmd, args) }
+	}
 	root.SetArgs(args)
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)

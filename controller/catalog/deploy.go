@@ -92,18 +92,19 @@ func (c *Catalog) check(ctx context.Context, d *rouse.Deployment, report func(st
 	if err := settings.Validate(d.Spec.Contract); err != nil {
 		return rouse.Settings{}, err
 	}
-	if code := d.Spec.Artifact.Code; code != "" {
-		dir, ok := c.cfg.Artifacts.Path(code)
-		if !ok {
+	dir, code := "", d.Spec.Artifact.Code
+	if code != "" {
+		var ok bool
+		if dir, ok = c.cfg.Artifacts.Path(code); !ok {
 			return rouse.Settings{}, rouse.Errorf(rouse.Invalid, "artifact %.80q: no such code was uploaded", code)
 		}
-		if err := checkHandler(dir, d.Spec); err != nil {
-			return rouse.Settings{}, err
-		}
 	}
+	// The driver knows the runtimes: one that does not exist is said first.
 	var err error
-	d.Spec, err = c.cfg.Checker.Check(ctx, d.Spec, report)
-	return settings, err
+	if d.Spec, err = c.cfg.Checker.Check(ctx, d.Spec, report); err != nil || code == "" {
+		return settings, err
+	}
+	return settings, checkHandler(dir, d.Spec)
 }
 
 // redeploy is a deployment that changes no revision.
