@@ -34,6 +34,11 @@ func NewWorld(t *testing.T) World {
 	}
 	program := filepath.Join(code, "fn")
 	Build(t, FunctionPackage, program)
+	for _, path := range []string{code, program} { // whatever the umask is
+		if err := os.Chmod(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return World{
 		Program:   program,
 		Code:      codeDigest,

@@ -31,7 +31,8 @@ type Options struct {
 	Dir       string // for the sandboxes' folders and the bootstraps; nobody else's
 	Log       *slog.Logger
 	// FirstUID is the first of the users that sandboxes get when Rouse runs as
-	// root; 0 means 200000. Nothing else may use them.
+	// root. Nothing else may use them: 0 picks some that depend on Dir, so that
+	// two data directories do not share any.
 	FirstUID int
 }
 
@@ -53,8 +54,15 @@ var _ driver.Driver = (*Driver)(nil)
 // New makes the driver's folder and writes the bootstraps into it. It fails
 // when the users of sandboxes could not reach the folder.
 func New(o Options) (*Driver, error) {
+	for _, path := range []*string{&o.Dir, &o.Agent} { // agents start in another folder
+		abs, err := filepath.Abs(*path)
+		if err != nil {
+			return nil, err
+		}
+		*path = abs
+	}
 	if o.FirstUID == 0 {
-		o.FirstUID = 200_000
+		o.FirstUID = firstUID(o.Dir)
 	}
 	d := &Driver{Options: o, root: os.Geteuid() == 0, uids: newUIDs(o.FirstUID), makeGroup: cgroup.Make, closing: make(chan struct{})}
 	d.close = sync.OnceFunc(func() { close(d.closing) })
@@ -64,9 +72,12 @@ func New(o Options) (*Driver, error) {
 		}
 		return nil
 	}
-	for _, dir := range []string{o.Dir, d.sandboxes(), d.bootstraps()} {
+	for _, dir := range []string{d.Dir, d.sandboxes(), d.bootstraps()} {
 		if err := os.MkdirAll(dir, 0o711); err != nil {
 			return nil, fmt.Errorf("making the process driver's folder: %w", err)
+		}
+		if err := os.Chmod(dir, 0o711); err != nil { // whatever the umask is
+			return nil, fmt.Errorf("opening the process driver's folder: %w", err)
 		}
 	}
 	if d.root {

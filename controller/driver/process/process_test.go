@@ -24,8 +24,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// firstUID is this package's own, so that its tests run beside a Rouse.
-const firstUID = 310_000
+// firstUID is this test process' own.
+var firstUID = 100_000_000 + 100*os.Getpid()
 
 const agentPackage = "github.com/rousehq/rouse/cmd/rouse-agent"
 

@@ -133,6 +133,9 @@ func (s *sandbox) makeDir() error {
 	if err := os.Mkdir(s.dir, 0o711); err != nil {
 		return err
 	}
+	if err := os.Chmod(s.dir, 0o711); err != nil { // whatever the umask is
+		return err
+	}
 	if err := os.Mkdir(s.tmpDir(), 0o700); err != nil {
 		return err
 	}

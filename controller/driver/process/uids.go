@@ -1,6 +1,22 @@
 package process
 
-import "sync"
+import (
+	"hash/fnv"
+	"sync"
+)
+
+// firstUID spreads folders over a range that neither people nor their
+// subordinate users have.
+func firstUID(dir string) int {
+	const (
+		lowest  = 1_000_000
+		folders = 100_000
+		each    = 10_000 // more sandboxes than one host carries
+	)
+	h := fnv.New32a()
+	h.Write([]byte(dir))
+	return lowest + int(h.Sum32()%folders)*each
+}
 
 // uids hands out users, lowest first, so that no two sandboxes share one.
 type uids struct {
