@@ -10,6 +10,7 @@ command -v go >/dev/null || die "Go is missing: see https://go.dev/doc/install"
 command -v curl >/dev/null || die "curl is missing"
 
 work=$(mktemp -d)
+chmod 711 "$work" # functions of the process driver run as other users
 finish() {
   status=$?
   if [ -n "${rouse_pid:-}" ]; then

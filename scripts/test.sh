@@ -15,6 +15,7 @@ go test -race -timeout 15m ./...
 
 check_examples() {
   work=$(mktemp -d)
+  chmod 711 "$work"
   start_rouse "$@"
   for example in $(examples); do
     say "--- $example ($*)"

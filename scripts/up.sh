@@ -9,6 +9,7 @@ work=
 data=${ROUSE_DATA:-}
 if [ -z "$data" ]; then
   work=$(mktemp -d)
+  chmod 711 "$work"
   data=$work/data
 fi
 listen=${ROUSE_LISTEN:-127.0.0.1:8080}
