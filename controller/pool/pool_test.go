@@ -222,8 +222,13 @@ func TestFailedStartFailsItsWaitersAndThenBacksOff(t *testing.T) {
 			return fail
 		}
 		for n := range 3 {
-			if _, err := b.Acquire(t.Context(), b.rev.ID, 0); !errors.Is(err, fail) {
+			_, err := b.Acquire(t.Context(), b.rev.ID, 0)
+			if !errors.Is(err, fail) {
 				t.Fatalf("call %d: %v, want the start's error", n, err)
+			}
+			var e *rouse.Error
+			if !errors.As(err, &e) || e.RetryAfter != 250*time.Millisecond {
+				t.Errorf("call %d: trying again may help after %s, want the back-off's 250ms", n, e.RetryAfter)
 			}
 		}
 		if got := b.starts(); got != 1 {

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"errors"
 	"time"
 
 	"github.com/rousehq/rouse"
@@ -216,6 +217,17 @@ func (s *state) stop(i *instance, a actions) actions {
 func (s *state) backOff(now time.Time, err error) {
 	s.failures++
 	s.lastErr, s.retryAt = err, now.Add(scale.Backoff(s.failures))
+}
+
+// later tells callers when a start is tried again, unless err knows better.
+func later(err error, after time.Duration) error {
+	var e *rouse.Error
+	if !errors.As(err, &e) || e.RetryAfter > 0 {
+		return err
+	}
+	told := *e
+	told.RetryAfter, told.Cause = after, err
+	return &told
 }
 
 // mend has a broken instance's process started again once nobody uses it.

@@ -75,7 +75,7 @@ func (s *state) acquire(now time.Time, w *waiter, headroom func() int) (*instanc
 func (s *state) refusal(now time.Time, w *waiter, headroom func() int) error {
 	if s.lastErr != nil && now.Before(s.retryAt) && s.starting == 0 && s.ready() == 0 {
 		s.demanded = true
-		return s.lastErr
+		return later(s.lastErr, s.retryAt.Sub(now))
 	}
 	if w.warm {
 		return nil
@@ -158,6 +158,7 @@ func (s *state) failed(now time.Time, i *instance, err error) actions {
 	// Starts not yet begun would fail alike: they are asked for again later.
 	a.ask, s.asked = -s.asked, 0
 	if s.starting == 0 && s.ready() == 0 {
+		err = later(err, s.retryAt.Sub(now))
 		for w := s.waiters.first; w != nil; w = s.waiters.first {
 			s.waiters.remove(w)
 			a.grants = append(a.grants, delivery{w, grant{err: err}})
