@@ -40,7 +40,7 @@ func (p *Proxy) invoke(c *gateway.Call) error {
 	if err != nil {
 		return err
 	}
-	started(c.Writer.Header(), lease, began)
+	gateway.SetTimings(c.Writer.Header(), lease, began)
 	reply.write(c.Writer, c.Request.Method)
 	return nil
 }

@@ -102,7 +102,7 @@ func (x *exchange) respond(p *Proxy, ctx context.Context, res *http.Response, be
 		h.Add("Trailer", name)
 	}
 	announced := len(res.Trailer)
-	started(h, x.call.Lease, began)
+	gateway.SetTimings(h, x.call.Lease, began)
 	w.WriteHeader(res.StatusCode)
 	flush := func() error { return nil }
 	if res.ContentLength < 0 || announced > 0 {

@@ -11,10 +11,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/gateway"
@@ -43,37 +41,6 @@ func (p *Proxy) Handle(c *gateway.Call) error {
 		return p.forward(c, target)
 	}
 	return rouse.Errorf(rouse.Internal, "a target of type %T", c.Lease.Target)
-}
-
-// started tells the client whether its request waited for a start, and for
-// what. began is when the lease was there.
-func started(h http.Header, lease *rouse.Lease, began time.Time) {
-	if !lease.Cold {
-		h["X-Rouse-Start"] = warm
-		return
-	}
-	h["X-Rouse-Start"] = cold
-	b := make([]byte, 0, 128)
-	for _, t := range lease.Timings {
-		b = appendTiming(b, string(t.Phase), t.Took)
-	}
-	b = appendTiming(b, "first-byte", time.Since(began))
-	h["Server-Timing"] = append(h["Server-Timing"], string(b))
-}
-
-// Header maps may share these, since nothing writes into a header's slice.
-var (
-	warm = []string{"warm"}
-	cold = []string{"cold"}
-)
-
-func appendTiming(b []byte, name string, took time.Duration) []byte {
-	if len(b) > 0 {
-		b = append(b, ", "...)
-	}
-	b = append(b, name...)
-	b = append(b, ";dur="...)
-	return strconv.AppendFloat(b, float64(took)/float64(time.Millisecond), 'f', 3, 64)
 }
 
 // origin is what the function is told of where a request came from.

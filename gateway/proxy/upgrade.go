@@ -69,7 +69,7 @@ func (x *exchange) acceptUpgrade(w *bufio.Writer, res *http.Response, kind strin
 	h := x.call.Writer.Header() // X-Request-Id is in it
 	copyHeader(h, res.Header)
 	h["Connection"], h["Upgrade"] = []string{"Upgrade"}, []string{kind}
-	started(h, x.call.Lease, began)
+	gateway.SetTimings(h, x.call.Lease, began)
 	w.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
 	h.Write(w)
 	w.WriteString("\r\n")
