@@ -47,8 +47,8 @@ prepare() {
   else
     make -s bin/rouse-onnx
     images/build.sh --library
-    ROUSE_ONNXRUNTIME=$(echo "$PWD"/.cache/onnxruntime-*/libonnxruntime.so)
-    export ROUSE_ONNXRUNTIME PATH="$PWD/bin:$PATH"
+    cp .cache/onnxruntime-*/libonnxruntime.so bin/ # the model server looks beside itself
+    export PATH="$PWD/bin:$PATH"
   fi
   PYTHON=$python examples/fastapi/build.sh
   examples/go-bootstrap/build.sh
