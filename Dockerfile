@@ -8,8 +8,8 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-ARG VERSION=dev
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/rouse ./cmd/rouse \
+ARG VERSION=
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=${VERSION}" -o /out/rouse ./cmd/rouse \
  && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/rouse-agent ./cmd/rouse-agent
 
 FROM ${BASE}

@@ -3,8 +3,8 @@
 GO          ?= go
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@2026.2.2
 GOVULNCHECK ?= golang.org/x/vuln/cmd/govulncheck@v1.9.0
-VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS     := -s -w -X main.version=$(VERSION)
+VERSION     ?= $(shell git describe --tags --dirty 2>/dev/null)
+LDFLAGS     := -s -w -X main.release=$(VERSION)
 
 .DEFAULT_GOAL := help
 .PHONY: help build images demo up test lint generate bench nightly fuzz check-compose clean

@@ -28,7 +28,7 @@ make -s build
 mkdir -p "$work/image" "$work/prometheus/prometheus"
 cp bin/rouse bin/rouse-agent "$work/image/"
 printf 'FROM scratch\nCOPY . /usr/local/bin/\nENTRYPOINT ["/usr/local/bin/rouse"]\n' >"$work/image/Dockerfile"
-docker build -q -t "$ROUSE_IMAGE" "$work/image" >/dev/null
+docker build -q -t "$ROUSE_IMAGE" "$work/image" >/dev/null 2>&1
 
 prometheus=$(command -v prometheus) || die "prometheus is not installed"
 for file in "$prometheus" $(ldd "$prometheus" 2>/dev/null | grep -o '/[^ ]*'); do
@@ -42,11 +42,12 @@ server=http://127.0.0.1:$ROUSE_PORT
 until_true 60 curl -fsS -o /dev/null "$server/readyz"
 
 say "a function, from zero"
-build_go_example "$work/fn"
-bin/rouse --server "$server" deploy compose-hello --code "$work/fn" --runtime provided --handler bootstrap --no-wait
-answer=$(bin/rouse --server "$server" invoke compose-hello -d '{"name":"compose"}')
+examples/go-bootstrap/build.sh
+images/build.sh provided
+bin/rouse --server "$server" deploy compose-hello --code examples/go-bootstrap/build --runtime provided --no-wait
+answer=$(bin/rouse --server "$server" invoke compose-hello -d '{"text":"hello from compose"}')
 say "it answered $answer"
-[[ $answer == *compose* ]] || die "not the answer that was expected"
+[[ $answer == *'"words"'*3* ]] || die "not the answer that was expected"
 
 say "Prometheus sees it"
 query=http://127.0.0.1:$PROMETHEUS_PORT/api/v1/query?query=rouse_requests_total
