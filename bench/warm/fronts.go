@@ -62,7 +62,7 @@ func reverse(args []string) error {
 type buffers struct{ sync.Pool }
 
 func (b *buffers) Get() []byte  { return b.Pool.Get().([]byte) }
-func (b *buffers) Put(x []byte) { b.Pool.Put(x) }
+func (b *buffers) Put(x []byte) { b.Pool.Put(x) } //lint:ignore SA6002 httputil.BufferPool deals in slices
 
 // forward is Rouse with the http contract.
 func forward(args []string) error {

@@ -12,8 +12,6 @@ import (
 var (
 	errNoCommand = errors.New("nothing was started yet")
 	errNotHeld   = errors.New("nothing is held under that name")
-	errFull      = errors.New("no more descriptors can be held")
-	errFiles     = errors.New("wrong number of descriptors")
 )
 
 // filesOf is how many descriptors come with each kind of message.

@@ -29,9 +29,9 @@ func (t *Target) Ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	last := errors.New("no connection was tried")
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
-		if last = t.probe(ctx); last == nil {
+		last := t.probe(ctx)
+		if last == nil {
 			return nil
 		}
 		timer := time.NewTimer(pause)

@@ -135,7 +135,6 @@ type keeper struct {
 	conns map[int]net.Conn
 	next  int
 	idle  int // -1 when busy
-	log   []string
 }
 
 func (k *keeper) Keep(conn net.Conn) (int, error) {
