@@ -183,3 +183,14 @@ func withArgument(t *testing.T, mark string) []int {
 	}
 	return pids
 }
+
+// newGate names a file that rogue functions of the process driver can wait for.
+func newGate(t *testing.T) string {
+	t.Helper()
+	return filepath.Join(filepath.Dir(dataDir(t)), "gate")
+}
+
+func openGate(t *testing.T, gate string) {
+	t.Helper()
+	write(t, gate, "")
+}

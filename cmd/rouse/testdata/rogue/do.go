@@ -23,6 +23,7 @@ func do(o order) (any, error) {
 		time.Sleep(time.Duration(o.N) * time.Millisecond)
 		return nil, nil
 	case "gate":
+		fmt.Println("at the gate")
 		await(o.Text)
 		return nil, nil
 	case "never":

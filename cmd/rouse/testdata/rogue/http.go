@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -22,6 +23,7 @@ func serveHTTP(addr string) error {
 			raw(nc)
 			return
 		}
+		_, _ = io.Copy(io.Discard, r.Body)
 		value, err := do(o)
 		if err != nil {
 			value = err.Error()
