@@ -19,7 +19,7 @@ type sample struct {
 	Env      map[string]string `yaml:"env"`
 	Files    []string          `yaml:"env_file"`
 	Insecure bool              `yaml:"insecure"`
-	ignored  int //lint:ignore U1000 what is not exported is not an option
+	ignored  int               //lint:ignore U1000 what is not exported is not an option
 }
 
 func load(t *testing.T, text string) (sample, error) {
