@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// benchmarks is the table of what can be measured, in the order of the report.
+var benchmarks = []struct {
+	name string
+	run  func(context.Context, *lab) ([]result, error)
+}{
+	{"cold", cold},
+	{"restart", restart},
+	{"warm-http", warmHTTP},
+	{"warm-lambda", warmLambda},
+	{"burst", burst},
+	{"held", held},
+	{"idle", idle},
+	{"noisy", noisy},
+	{"size", size},
+}
+
+// lab is what the benchmarks share.
+type lab struct {
+	rouse, agent string // the programs under test
+	self         string // this program, whose parts run as processes of their own
+	dir          string // scratch
+	function     string // folder with the function program, named bootstrap
+	rounds       int    // measurements of each side
+	slice        time.Duration
+}
+
+func main() {
+	log.SetFlags(0)
+	if len(os.Args) > 2 && os.Args[1] == "reverse" {
+		log.Fatal(reverse(os.Args[2]))
+	}
+	bin := flag.String("bin", "bin", "folder with rouse and rouse-agent")
+	out := flag.String("out", "bench", "folder for RESULTS.md and results.json")
+	only := flag.String("run", "", "benchmarks to run, separated by commas; default all")
+	rounds := flag.Int("rounds", 30, "measurements of each side of a ratio")
+	slice := flag.Duration("slice", time.Second, "length of one measurement under load, in whole seconds")
+	quick := flag.Bool("quick", false, "few rounds: to see that everything runs, not to be quoted")
+	flag.Parse()
+	if *quick {
+		*rounds = 3
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *bin, *out, *only, *rounds, *slice); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, bin, out, only string, rounds int, slice time.Duration) error {
+	dir, err := os.MkdirTemp("", "rouse-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil { // functions run as other users
+		return err
+	}
+	l, err := newLab(ctx, bin, dir)
+	if err != nil {
+		return err
+	}
+	l.rounds, l.slice = rounds, slice
+	r, err := openReport(ctx, out)
+	if err != nil {
+		return err
+	}
+	for _, b := range benchmarks {
+		if only != "" && !slices.Contains(strings.Split(only, ","), b.name) {
+			continue
+		}
+		log.Printf("%s …", b.name)
+		began := time.Now()
+		results, err := b.run(ctx, l)
+		if err != nil {
+			return fmt.Errorf("%s: %w", b.name, err)
+		}
+		for _, res := range results {
+			log.Printf("  %-8s %s: %s", res.Verdict, res.Asked, res.Measured)
+		}
+		log.Printf("  took %s", time.Since(began).Round(time.Second))
+		if err := r.put(b.name, results); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func newLab(ctx context.Context, bin, dir string) (*lab, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	bin, err = filepath.Abs(bin)
+	if err != nil {
+		return nil, err
+	}
+	l := &lab{
+		rouse: filepath.Join(bin, "rouse"), agent: filepath.Join(bin, "rouse-agent"),
+		self: self, dir: dir, function: filepath.Join(dir, "function"),
+	}
+	for _, program := range []string{l.rouse, l.agent, "wrk", "nginx"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return nil, fmt.Errorf("%s is needed: %w", program, err)
+		}
+	}
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w",
+		"-o", filepath.Join(l.function, "bootstrap"), "./bench/fn")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("building the function: %w: %s", err, out)
+	}
+	return l, nil
+}
