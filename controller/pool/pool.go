@@ -107,7 +107,7 @@ func (p *Pool) Warm(ctx context.Context, rev rouse.Revision, settings rouse.Sett
 // Changed takes fn's new settings. Revisions that fn no longer points at drain;
 // its newest one gets the provisioned instances.
 func (p *Pool) Changed(fn rouse.Function) {
-	p.reserve(fn.Name).set(fn.Settings.Reserved)
+	p.reserve(fn)
 	if fn.Settings.Provisioned > 0 && fn.Latest != "" {
 		if _, err := p.revision(fn.Latest); err != nil {
 			p.config.Log.Error("provisioned instances cannot start", "function", fn.Name, "error", err)
@@ -175,24 +175,39 @@ func (p *Pool) revision(id rouse.RevisionID) (*revision, error) {
 }
 
 func (p *Pool) add(rev rouse.Revision, settings rouse.Settings) *revision {
-	tokens := p.reserve(rev.Function)
-	tokens.set(settings.Reserved)
-	r := newRevision(p, rev, settings, tokens)
-	if known, loaded := p.revisions.LoadOrStore(rev.ID, r); loaded {
-		r = known.(*revision)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known, ok := p.revisions.Load(rev.ID); ok {
+		return known.(*revision)
 	}
+	t := p.functions[rev.Function]
+	if t == nil {
+		t = newTokens(settings.Reserved)
+		p.functions[rev.Function] = t
+	}
+	t.revisions++
+	r := newRevision(p, rev, settings, t)
+	p.revisions.Store(rev.ID, r)
 	return r
 }
 
-func (p *Pool) reserve(fn rouse.FunctionName) *tokens {
+// drop forgets a revision, and its function's tokens with the last of them.
+func (p *Pool) drop(r *revision) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	t := p.functions[fn]
-	if t == nil {
-		t = newTokens(nil)
-		p.functions[fn] = t
+	p.revisions.Delete(r.rev.ID)
+	r.state.tokens.revisions--
+	if r.state.tokens.revisions == 0 {
+		delete(p.functions, r.rev.Function)
 	}
-	return t
+}
+
+func (p *Pool) reserve(fn rouse.Function) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t := p.functions[fn.Name]; t != nil {
+		t.set(fn.Settings.Reserved)
+	}
 }
 
 func (p *Pool) all() func(yield func(*revision) bool) {

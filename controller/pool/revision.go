@@ -150,7 +150,7 @@ func (r *revision) release(i *instance, w *waiter, err error) {
 	broken := errors.Is(err, rouse.ErrBroken)
 	idle := false
 	r.do(func(s *state, now time.Time) actions {
-		a := s.release(now, i, broken)
+		a := s.release(now, i, broken, !w.warm)
 		idle = i.idle()
 		return a
 	})
@@ -251,7 +251,7 @@ func (r *revision) forget() {
 		!time.Now().Before(s.retryAt)
 	if done && !s.removed {
 		s.removed = true
-		r.pool.revisions.CompareAndDelete(r.rev.ID, r)
+		r.pool.drop(r)
 	}
 	r.mu.Unlock()
 }

@@ -168,11 +168,14 @@ func (s *state) failed(now time.Time, i *instance, err error) actions {
 }
 
 // release gives a slot back after the last byte.
-func (s *state) release(now time.Time, i *instance, broken bool) actions {
+// counts is false when it carried no request.
+func (s *state) release(now time.Time, i *instance, broken, counts bool) actions {
 	full := i.inUse >= s.settings.Concurrency
 	s.settled(i)
 	i.inUse--
-	i.served++
+	if counts {
+		i.served++
+	}
 	i.broken = i.broken || broken
 	if !broken {
 		s.failures = 0

@@ -5,6 +5,8 @@ import "sync"
 // tokens are a function's reserved concurrency: the requests that all of its
 // revisions may have in flight together. Without a limit they only count.
 type tokens struct {
+	revisions int // that share them; the pool's mutex guards it
+
 	mu   sync.Mutex
 	most int // -1 for no limit
 	used int
