@@ -1,7 +1,6 @@
 package rouse
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -33,14 +32,26 @@ type SandboxID string
 // InstanceID names one instance. An instance lives in one sandbox and shares its id.
 type InstanceID = SandboxID
 
-var (
-	validName      = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-	validQualifier = regexp.MustCompile(`^([$]LATEST|[A-Za-z0-9_-]{1,128})$`)
+// word says whether s is 1 to most letters, digits, '-' or '_'. Every request's
+// name passes here, which is why it is not a regular expression.
+func word(s string, most int) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return len(s) >= 1 && len(s) <= most
+}
+
+const (
+	maxName      = 64
+	maxQualifier = 128
 )
 
 // ParseFunctionName accepts a function's name or says what a name may be.
 func ParseFunctionName(s string) (FunctionName, error) {
-	if !validName.MatchString(s) {
+	if !word(s, maxName) {
 		return "", Errorf(Invalid, "name %q: use 1 to 64 letters, digits, '-' or '_'", clip(s, 80))
 	}
 	return FunctionName(s), nil
@@ -62,7 +73,7 @@ func ParseRef(s string) (Ref, error) {
 	if !qualified {
 		return Ref{Name: fn, Qualifier: Latest}, nil
 	}
-	if !validQualifier.MatchString(qualifier) {
+	if qualifier != string(Latest) && !word(qualifier, maxQualifier) {
 		return Ref{}, Errorf(Invalid, "qualifier %q: use $LATEST, a version number, an alias or a revision id", clip(qualifier, 80))
 	}
 	return Ref{Name: fn, Qualifier: Qualifier(qualifier)}, nil
@@ -71,7 +82,7 @@ func ParseRef(s string) (Ref, error) {
 // ParseAlias accepts an alias' name, which cannot be mistaken for a version.
 func ParseAlias(s string) (Qualifier, error) {
 	_, numeric := strconv.Atoi(s)
-	if s == string(Latest) || numeric == nil || !validQualifier.MatchString(s) {
+	if numeric == nil || !word(s, maxQualifier) {
 		return "", Errorf(Invalid, "alias %q: use 1 to 128 letters, digits, '-' or '_', not only digits", clip(s, 80))
 	}
 	return Qualifier(s), nil
