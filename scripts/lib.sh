@@ -30,7 +30,7 @@ until_true() {
 python311() {
   local python
   for python in /usr/bin/python3.11 python3.11 python3; do
-    python=$("$python" -c 'import sys; print(sys.executable if sys.version_info[:2] == (3, 11) else "")' 2>/dev/null) || continue
+    python=$("$python" -c 'import sys, pip; print(sys.executable if sys.version_info[:2] == (3, 11) else "")' 2>/dev/null) || continue
     [ -n "$python" ] && { echo "$python"; return; }
   done
   return 1
