@@ -92,7 +92,8 @@ type Phase string
 // The phases of a start, in order. First byte is the gateway's to measure.
 const (
 	PhaseQueue   Phase = "queue"   // waiting for permission to start, or for an instance
-	PhaseSandbox Phase = "sandbox" // making the sandbox
+	PhaseSandbox Phase = "sandbox" // making the sandbox, or taking one that was made ahead
+	PhaseMount   Phase = "mount"   // laying the code's files over a cell's
 	PhaseStart   Phase = "start"   // placing the code and starting the process
 	PhaseInit    Phase = "init"    // the code getting ready
 )

@@ -14,6 +14,25 @@ const (
 	Gone     State = "gone"
 )
 
+// Tier is what a start begins with: the less there is, the longer it takes.
+type Tier string
+
+// The tiers, the fastest first.
+const (
+	TierWarm Tier = "warm" // a process that waits: no start at all
+	TierCell Tier = "cell" // a spare sandbox: its files are mounted, its process started
+	TierCold Tier = "cold" // nothing: a sandbox is made first
+)
+
+// Cells are the sandboxes without a revision, at one moment.
+type Cells struct {
+	Most   int    `json:"most"`             // as many are kept at the most; 0 is none
+	Ready  int    `json:"ready"`            // handed out without a wait
+	Making int    `json:"making"`           // about to be ready
+	Memory Bytes  `json:"memory,omitempty"` // measured, of one that is ready, with what its engine runs for it
+	Unused string `json:"unused,omitempty"` // why none are kept
+}
+
 // Instance is a snapshot of a revision running in a sandbox, for listings.
 type Instance struct {
 	ID          InstanceID   `json:"id"`
@@ -22,6 +41,7 @@ type Instance struct {
 	State       State        `json:"state"`
 	Provisioned bool         `json:"provisioned,omitempty"`
 	Adopted     bool         `json:"adopted,omitempty"` // taken over from an earlier Rouse
+	Tier        Tier         `json:"tier,omitempty"`    // what it was started from; empty when adopted or not yet known
 	InFlight    int          `json:"in_flight"`
 	Served      uint64       `json:"served"` // requests released so far
 	Memory      Bytes        `json:"memory"` // its limit

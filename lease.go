@@ -25,6 +25,8 @@ type Lease struct {
 	Target   Target
 	// Cold is true when the request waited for a start.
 	Cold bool
+	// Tier is what the instance was started from; it matters when Cold.
+	Tier Tier
 	// Timings are what the request waited for; for a cold one they end with the
 	// phases of the start that served it.
 	Timings []Timing

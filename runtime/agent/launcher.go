@@ -49,6 +49,7 @@ func Launch() {
 		do   func() error
 	}{
 		{"no_new_privs", func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }},
+		{"root", func() error { return changeRoot(s.Enter) }},
 		{"user", func() error { return become(&s) }},
 		{"capabilities", dropCapabilities},
 		{"death signal", followAgent},
@@ -86,6 +87,21 @@ func adjustOOM() {
 		_, _ = unix.Pwrite(fd, []byte("0"), 0)
 	}
 	unix.Close(fd)
+}
+
+// changeRoot enters what was mounted over "/" since the agent began. Nothing of
+// the old root stays open: what the function inherits are a device and pipes.
+func changeRoot(mounted bool) error {
+	if !mounted {
+		return nil
+	}
+	if err := unix.Chdir("/"); err != nil {
+		return os.NewSyscallError("chdir", err)
+	}
+	if err := unix.Chroot(".."); err != nil { // of all paths, ".." alone looks above a root
+		return os.NewSyscallError("chroot", err)
+	}
+	return unix.Chdir("/")
 }
 
 // become takes on the function's user. What is right already is left alone, so

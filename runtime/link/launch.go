@@ -159,6 +159,7 @@ func startOf(launch rouse.Launch, port int) *wire.Start {
 		Argv:   make([]string, len(launch.Command.Argv)),
 		Env:    make([]string, len(launch.Command.Env)),
 		Dir:    launch.Command.Dir,
+		Enter:  launch.Enter,
 		UID:    launch.UID,
 		GID:    launch.GID,
 		Groups: launch.Groups,

@@ -89,6 +89,7 @@ type Start struct {
 	Argv   []string `json:"argv"`
 	Env    []string `json:"env,omitempty"`
 	Dir    string   `json:"dir,omitempty"`
+	Enter  bool     `json:"enter,omitempty"` // the root that was mounted over the agent's own; argv and dir are found there
 	UID    int      `json:"uid"`
 	GID    int      `json:"gid"`
 	Groups []int    `json:"groups,omitempty"`
