@@ -8,6 +8,9 @@ import (
 	"github.com/rousehq/rouse"
 )
 
+// goneText is said of an event whose sandbox ended, whoever ended it.
+const goneText = "Runtime exited: its sandbox is gone"
+
 // exitErr is how a run ended, as an error.
 type exitErr struct {
 	exit rouse.Exit
@@ -103,7 +106,7 @@ func (t *Target) exitError(code rouse.Code, id string) *rouse.Error {
 	if errors.As(t.exit, &e) {
 		switch {
 		case e.gone:
-			text = "Runtime exited: its sandbox is gone"
+			text = goneText
 		case e.exit.OOM:
 			kind, text = "Runtime.OutOfMemory", "Runtime exited with error: signal: killed: out of memory"
 			if e.exit.PeakMemory > 0 {

@@ -76,7 +76,7 @@ func (t *Target) Invoke(ctx context.Context, ev *rouse.Event) (*rouse.Result, er
 func (t *Target) refuse() error {
 	switch {
 	case t.closed:
-		return broken(rouse.FunctionError, rouse.ErrGone, "the instance is gone")
+		return broken(rouse.FunctionError, rouse.ErrGone, goneText)
 	case t.exit != nil:
 		return broken(rouse.FunctionError, t.exit, "the process had ended before the event came")
 	case t.ending:

@@ -220,7 +220,8 @@ func pair(t *testing.T) (host, code net.Conn) {
 
 func TestAnAdoptedPollIsServed(t *testing.T) {
 	host, code := pair(t)
-	other, _ := pair(t)
+	other, ended := pair(t)
+	ended.Close() // while nobody was there
 	w := newWorld(t, func(ep *rouse.Endpoint, _ *Options) {
 		ep.Keeper = &keeper{conns: map[int]net.Conn{}, idle: 7}
 		ep.Kept = &rouse.Kept{Conns: map[int]net.Conn{7: host, 8: other}, Waiting: 7}

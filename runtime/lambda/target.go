@@ -106,6 +106,8 @@ func New(ep rouse.Endpoint, o Options) *Target {
 func (t *Target) adopt(kept *rouse.Kept) {
 	_, waits := kept.Conns[kept.Waiting]
 	t.needRestart = !waits
+	t.mu.Lock() // a connection may have ended already
+	defer t.mu.Unlock()
 	for slot, nc := range kept.Conns {
 		if !waits {
 			nc.Close()
@@ -220,7 +222,11 @@ func (t *Target) forget(reason error) func() {
 	}
 	clear(t.conns) // what is left in them means nothing anymore
 	t.parked = nil
-	then := t.fail(broken(rouse.FunctionError, reason, "the process was replaced"))
+	text := "the process was replaced"
+	if reason == rouse.ErrGone {
+		text = goneText
+	}
+	then := t.fail(broken(rouse.FunctionError, reason, text))
 	select {
 	case <-t.inited:
 	default:
