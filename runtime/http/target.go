@@ -103,21 +103,30 @@ func (t *Target) Explain(err error) error {
 	if errors.Is(err, rouse.ErrBroken) {
 		return err
 	}
+	const what = "the function's process ended while it answered: "
 	t.mu.Lock()
-	r := t.run
+	r, closed := t.run, t.closed
 	t.mu.Unlock()
-	if r == nil {
+	switch {
+	case closed: // in use it is only closed when its sandbox has ended or is about to
+		return gone.failure(rouse.FunctionError, what)
+	case r == nil:
 		return err
 	}
 	timer := time.NewTimer(lastWord)
 	defer timer.Stop()
 	select {
 	case <-r.over:
-		return r.failure(rouse.FunctionError, "the function's process ended while it answered: ")
+		return r.failure(rouse.FunctionError, what)
+	case <-t.ctx.Done():
+		return gone.failure(rouse.FunctionError, what)
 	case <-timer.C:
 		return err
 	}
 }
+
+// gone is a run that nobody heard the end of.
+var gone = &run{err: rouse.ErrGone}
 
 // Reset forgets the process that was, with its idle connections. It blocks until
 // that process's watch has ended. Ready begins anew.

@@ -225,6 +225,9 @@ func TestResetForgetsTheOldProcess(t *testing.T) {
 	if err := target.Ready(t.Context()); !errors.Is(err, rouse.ErrGone) {
 		t.Fatal(err)
 	}
+	if err := target.Explain(io.EOF); rouse.CodeOf(err) != rouse.FunctionError || !errors.Is(err, rouse.ErrGone) {
+		t.Fatal(err)
+	}
 }
 
 func TestAnUnusedProbeConnectionIsClosed(t *testing.T) {
