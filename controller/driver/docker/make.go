@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 
@@ -25,9 +26,36 @@ func (d *Driver) Make(ctx context.Context, c driver.Class) (driver.Sandbox, erro
 		// The caller's time may be over; the container goes all the same.
 		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 		defer cancel()
-		return nil, errors.Join(err, s.Stop(undo))
+		if left := s.Stop(undo); left != nil {
+			d.beside.Go(func() { d.removeLater(s) })
+			err = errors.Join(err, left)
+		}
+		return nil, err
 	}
 	return s, nil
+}
+
+// removeLater removes what could not be made once the engine answers again.
+// When the driver closes it tries for the last time; what is left then has a
+// record, by which a later Rouse finds it.
+func (d *Driver) removeLater(s *sandbox) {
+	const slowest = 5 * time.Second
+	pause, last := 100*time.Millisecond, false
+	for !last {
+		select {
+		case <-time.After(pause):
+		case <-d.done:
+			last = true
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), grace)
+		err := s.Stop(ctx)
+		cancel()
+		if err == nil {
+			return
+		}
+		d.Log.Debug("a sandbox that could not be made is still to be removed", "sandbox", s.id, "error", err)
+		pause = min(2*pause, slowest)
+	}
 }
 
 // List returns the containers that carry our label, and drops the records that
