@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/rousehq/rouse"
@@ -232,7 +233,8 @@ func (p *Pool) runGrants(grants []func()) {
 	}
 }
 
-// startError gives an error of a driver or target the words for callers.
+// startError gives an error of a driver or target the words for callers. What
+// has none tells of the host, and stays in the log.
 func startError(err error) error {
 	var e *rouse.Error
 	if errors.As(err, &e) {
@@ -241,5 +243,8 @@ func startError(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &rouse.Error{Code: rouse.StartFailed, Message: "the start took too long", Cause: err}
 	}
-	return &rouse.Error{Code: rouse.StartFailed, Message: "the sandbox could not be started: " + err.Error(), Cause: err}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return &rouse.Error{Code: rouse.Unavailable, Message: "the host's disk is full: no sandbox can be made", Cause: err}
+	}
+	return &rouse.Error{Code: rouse.StartFailed, Message: "the sandbox could not be started; the server's log says why", Cause: err}
 }
