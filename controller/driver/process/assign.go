@@ -67,7 +67,7 @@ func (s *sandbox) launch(ctx context.Context, rev rouse.Revision) (rouse.Launch,
 	l := rouse.Launch{
 		Revision: rev.ID, Contract: rev.Spec.Contract, Command: command,
 		UID: unix.Geteuid(), GID: unix.Getegid(),
-		Limits: s.limits(), Inspect: s.inspect(),
+		Limits: s.limits(), Inspect: withoutPath(s.inspect(), task),
 	}
 	if s.uid >= 0 {
 		l.UID, l.GID = s.uid, s.uid
@@ -115,6 +115,18 @@ func (s *sandbox) inspect() rouse.Inspect {
 		return s.watcher.Inspect
 	}
 	return nil
+}
+
+// withoutPath has an exit speak of the code's folder by the name that it has on
+// AWS: where it is on the host is nobody's business.
+func withoutPath(inspect rouse.Inspect, task string) rouse.Inspect {
+	return func(exit rouse.Exit) rouse.Exit {
+		if inspect != nil {
+			exit = inspect(exit)
+		}
+		exit.Error = strings.ReplaceAll(exit.Error, task, "/var/task")
+		return exit
+	}
 }
 
 func (s *sandbox) watchMemory() {
