@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -205,5 +207,17 @@ func (s *server) halfAnswered(name string, o order) {
 	s.t.Helper()
 	if r, err := s.try(name, o); err == nil {
 		s.t.Errorf("%s: half an answer was taken for a whole one: %+v", o.Do, r)
+	}
+}
+
+func TestABootstrapThatCannotRunSaysSoWithoutTheHostsPaths(t *testing.T) {
+	s := serve(t)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "bootstrap"), []byte("not a program"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, contract := range []string{"lambda", "http"} {
+		s.must("deploy", contract, "--no-wait", "--contract", contract, "--code", dir, "--runtime", "provided")
+		s.refused(s.ask(contract, order{}), rouse.StartFailed, "/var/task/bootstrap: not a program for this machine")
 	}
 }

@@ -5,10 +5,8 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/rousehq/rouse/gateway/adminapi"
@@ -227,45 +225,6 @@ func TestARestartKeepsFunctions(t *testing.T) {
 	if answer := again.must("invoke", "f"); !strings.Contains(answer, "kept") || calls(t, answer) != 1 {
 		t.Errorf("answer %s", answer)
 	}
-}
-
-func TestWarmInstancesSurviveAKilledRouse(t *testing.T) {
-	data := dataDir(t)
-	first := exec.Command(filepath.Join(built, "rouse"), "serve", "--data", data, "--listen", "127.0.0.1:0", "--driver", "process")
-	stdout, err := first.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := first.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := stdout.Read(make([]byte, 100)); err != nil {
-		t.Fatal(err)
-	}
-	b, err := os.ReadFile(filepath.Join(data, "address"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	killed := &server{t: t, url: strings.TrimSpace(string(b)), stderr: &output{}}
-	killed.deploy("event")
-	killed.deploy("web", "--contract", "http")
-	killed.must("invoke", "event")
-	killed.must("invoke", "web")
-	if err := first.Process.Signal(syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	first.Wait() // it was killed
-
-	s := serveIn(t, data)
-	for _, fn := range []string{"event", "web"} {
-		if n := calls(t, s.must("invoke", fn)); n != 2 {
-			t.Errorf("%s: call number %d of its process, want 2: it was not taken over warm", fn, n)
-		}
-	}
-	if code := s.end(); code != 0 {
-		t.Errorf("exit code %d:\n%s", code, s.stderr)
-	}
-	nothingLeft(t, data)
 }
 
 func write(t *testing.T, file, text string) {

@@ -20,6 +20,7 @@ func do(o order) (any, error) {
 		fmt.Println(o.Text)
 		return o.Text, nil
 	case "sleep":
+		fmt.Println("asleep")
 		time.Sleep(time.Duration(o.N) * time.Millisecond)
 		return nil, nil
 	case "gate":
