@@ -99,7 +99,10 @@ func (s *server) try(name string, o order) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	path := s.url + "/fn/" + name + "/?order=" + url.QueryEscape(string(b))
+	path := s.url + "/fn/" + name + "/"
+	if len(b) < 1<<10 { // http functions look here
+		path += "?order=" + url.QueryEscape(string(b))
+	}
 	req, err := http.NewRequest(http.MethodPost, path, strings.NewReader(string(b)))
 	if err != nil {
 		return reply{}, err
