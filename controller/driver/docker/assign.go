@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -13,33 +14,42 @@ import (
 
 // Assign plans rev's process and has the agent start it.
 func (s *sandbox) Assign(ctx context.Context, rev rouse.Revision) (rouse.Endpoint, error) {
-	first := false
-	s.assigned.Do(func() { first = true })
-	if !first {
-		return rouse.Endpoint{}, errors.New("the sandbox has been assigned before")
+	if err := s.assignOnce(); err != nil {
+		return rouse.Endpoint{}, err
 	}
-	u, err := s.d.userOf(ctx, s)
+	launch, err := s.plan(ctx, rev, s.readFile)
 	if err != nil {
 		return rouse.Endpoint{}, err
+	}
+	return s.link.Launch(ctx, launch)
+}
+
+func (s *sandbox) assignOnce() error {
+	err := errors.New("the sandbox has been assigned before")
+	s.assigned.Do(func() { err = nil })
+	return err
+}
+
+// plan is rev's process in a sandbox with the image's files, of which read
+// returns a small one; one that is not there is empty.
+func (s *sandbox) plan(ctx context.Context, rev rouse.Revision, read func(context.Context, string) (string, error)) (rouse.Launch, error) {
+	u, err := s.d.userOf(ctx, s.image, s.runtime, read)
+	if err != nil {
+		return rouse.Launch{}, err
 	}
 	command, err := s.d.Planner.Plan(rev, rouse.Layout{
 		Task: taskDir, Runtime: runtimeDir, Tmp: tmpDir, RuntimeAPI: runtimeAPI, Port: strconv.Itoa(httpPort),
 	})
 	if err != nil {
-		return rouse.Endpoint{}, err
+		return rouse.Launch{}, err
 	}
 	if len(command.Argv) == 0 {
 		command.Argv = s.image.argv(rev.Spec.Handler)
 	}
 	if len(command.Argv) == 0 {
-		return rouse.Endpoint{}, rouse.Errorf(rouse.StartFailed, "the image has no entry point; deploy it with a command")
+		return rouse.Launch{}, rouse.Errorf(rouse.StartFailed, "the image has no entry point; deploy it with a command")
 	}
-	if command.Dir == "" {
-		command.Dir = s.image.dir
-	}
-	if command.Dir == "" {
-		command.Dir = "/"
-	}
+	command.Dir = cmp.Or(command.Dir, s.image.dir, "/")
 	command.Env = layered(
 		[]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + u.home},
 		s.image.env, command.Env)
@@ -57,7 +67,7 @@ func (s *sandbox) Assign(ctx context.Context, rev rouse.Revision) (rouse.Endpoin
 	case rouse.ContractHTTP:
 		l.Port = httpPort
 	}
-	return s.link.Launch(ctx, l)
+	return l, nil
 }
 
 // layered joins environments; where two name a variable, the later one has it.

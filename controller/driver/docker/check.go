@@ -44,12 +44,14 @@ func (d *Driver) Check(ctx context.Context, spec rouse.Spec, report func(string)
 		return spec, rouse.Errorf(rouse.Invalid, "image %s: it is for %s/%s, and this engine runs linux/%s", ref, img.os, img.arch, d.host.arch)
 	}
 	if spec.Artifact.Image == "" {
+		d.unpack(ctx, img, report)
 		return spec, nil
 	}
 	if len(spec.Command) == 0 && len(img.argv(spec.Handler)) == 0 {
 		return spec, rouse.Errorf(rouse.Invalid, "image %s: it has no entry point; give a command", ref)
 	}
 	spec.Artifact.ImageID, spec.Artifact.Size = img.id, img.size
+	d.unpack(ctx, img, report)
 	return spec, nil
 }
 

@@ -42,8 +42,7 @@ func (d *Driver) configuration(s *sandbox, c driver.Class, code string) (*contai
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
 		Labels:      map[string]string{labelOwner: d.Owner, labelSandbox: string(s.id)},
 	}
-	none, limit := false, int64(processesAtOnce)
-	memory := int64(c.Memory + agentMemory)
+	none := false
 	hostConfig := &container.HostConfig{
 		NetworkMode:    "none",
 		ReadonlyRootfs: true,
@@ -57,11 +56,7 @@ func (d *Driver) configuration(s *sandbox, c driver.Class, code string) (*contai
 		SecurityOpt: []string{"no-new-privileges"},
 		LogConfig:   container.LogConfig{Type: "none"},
 		Init:        &none,
-		Resources: container.Resources{
-			Memory:     memory,
-			MemorySwap: memory, // which is no swap at all
-			PidsLimit:  &limit,
-		},
+		Resources:   resources(c),
 	}
 	if c.Network == rouse.NetworkEgress {
 		hostConfig.NetworkMode = egress
@@ -73,12 +68,28 @@ func (d *Driver) configuration(s *sandbox, c driver.Class, code string) (*contai
 		// The engine's own volumes have no size, and a function would fill the disk.
 		hostConfig.Tmpfs[volume] = hostConfig.Tmpfs[tmpDir]
 	}
-	if c.CPU > 0 {
-		hostConfig.NanoCPUs = int64(c.CPU * 1e9)
-	} else {
-		hostConfig.CPUShares = max(2, int64(1024*float64(c.Memory)/float64(memoryPerCore)))
+	if c.IsCell() { // what its root lacks is mounted when it is known
+		hostConfig.Tmpfs = nil
 	}
 	return config, hostConfig
+}
+
+// resources are the limits of a class. A cell has no memory limit yet, and
+// little of the CPU.
+func resources(c driver.Class) container.Resources {
+	limit := int64(processesAtOnce)
+	r := container.Resources{PidsLimit: &limit, CPUShares: 2}
+	if c.IsCell() {
+		return r
+	}
+	r.Memory = int64(c.Memory + agentMemory)
+	r.MemorySwap = r.Memory // which is no swap at all
+	if c.CPU > 0 {
+		r.NanoCPUs, r.CPUShares = int64(c.CPU*1e9), 0
+	} else {
+		r.CPUShares = max(2, int64(1024*float64(c.Memory)/float64(memoryPerCore)))
+	}
+	return r
 }
 
 func bind(source, target string) mount.Mount {

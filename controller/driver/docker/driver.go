@@ -24,7 +24,9 @@ type Options struct {
 	Agents    driver.Agents
 	Planner   driver.Planner
 	Artifacts driver.Artifacts
+	Roots     Roots  // nil when no cells are wanted
 	Agent     string // the path of rouse-agent, the same for the engine as for us
+	Data      string // the data directory
 	Owner     string // names the data directory whose sandboxes these are
 	Log       *slog.Logger
 }
@@ -34,10 +36,12 @@ type Driver struct {
 	Options
 	api    *client.Client
 	host   host
-	cancel context.CancelFunc // ends what runs beside
-	done   <-chan struct{}    // closed by cancel
+	life   context.Context // of what runs beside
+	cancel context.CancelFunc
+	done   <-chan struct{} // closed by cancel
 	beside sync.WaitGroup
 	blind  sync.Once // says that control groups cannot be read
+	cells
 
 	mu        sync.Mutex
 	sandboxes map[string]*sandbox // by container id, until stopped
@@ -50,6 +54,9 @@ type host struct {
 	memory rouse.Bytes
 	cores  int
 	arch   string
+	// systemd keeps the containers' control groups, and undoes what others write.
+	systemd  bool
+	security []string
 }
 
 var _ driver.Driver = (*Driver)(nil)
@@ -68,11 +75,12 @@ func New(ctx context.Context, o Options) (*Driver, error) {
 	}
 	background, cancel := context.WithCancel(context.Background())
 	d := &Driver{
-		Options: o, api: api, host: h, cancel: cancel, done: background.Done(),
+		Options: o, api: api, host: h, life: background, cancel: cancel, done: background.Done(),
 		sandboxes: make(map[string]*sandbox),
 		images:    make(map[string]image),
 		users:     make(map[string]user),
 	}
+	d.probeCells(h.security)
 	d.beside.Add(1)
 	go func() {
 		defer d.beside.Done()
@@ -92,7 +100,10 @@ func meet(ctx context.Context, api *client.Client) (host, error) {
 		if err != nil {
 			return err
 		}
-		h = host{memory: rouse.Bytes(info.MemTotal), cores: info.NCPU, arch: version.Arch}
+		h = host{
+			memory: rouse.Bytes(info.MemTotal), cores: info.NCPU, arch: version.Arch,
+			systemd: info.CgroupDriver == "systemd", security: info.SecurityOptions,
+		}
 		return sameKernel(info.KernelVersion)
 	})
 	return h, err

@@ -78,6 +78,9 @@ func (d *Driver) inspect(ctx context.Context, ref string) (image, error) {
 		clear(d.images)
 	}
 	d.images[img.id] = img
+	if ref != img.id {
+		d.know(ref, img)
+	}
 	return img, nil
 }
 

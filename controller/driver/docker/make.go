@@ -32,6 +32,9 @@ func (d *Driver) Make(ctx context.Context, c driver.Class) (driver.Sandbox, erro
 		}
 		return nil, err
 	}
+	if c.IsCell() {
+		return &cell{id: id, now: s}, nil
+	}
 	return s, nil
 }
 

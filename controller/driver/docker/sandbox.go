@@ -14,6 +14,7 @@ import (
 
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/controller/driver"
+	"github.com/rousehq/rouse/controller/driver/docker/mount"
 	"github.com/rousehq/rouse/controller/driver/internal/cgroup"
 )
 
@@ -33,7 +34,10 @@ type sandbox struct {
 	image     image
 	runtime   bool          // the image is a runtime's base
 	answers   bool          // the agent has connected
+	pid       int           // of the agent, as the host counts; 0 where that is not known
+	group     cgroup.Group  // the container's; none where the pid is not known
 	gauge     *cgroup.Gauge // nil where the control group cannot be read
+	init      *mount.Cell   // nil unless the container was made as a cell
 	gone      chan struct{} // closed when the container or its agent has ended
 	end       func()
 
@@ -72,22 +76,25 @@ func (s *sandbox) make(ctx context.Context, c driver.Class) error {
 		return refused("started", err)
 	}
 	s.measure(ctx)
-	return s.connected(ctx)
+	if err := s.connected(ctx); err != nil {
+		return err
+	}
+	if !c.IsCell() {
+		return nil
+	}
+	err = s.hold()
+	s.d.used(err)
+	return err
 }
 
 func (s *sandbox) create(ctx context.Context, c driver.Class) error {
-	ref, err := s.d.base(c.Image)
-	if err != nil {
+	if err := s.findImage(ctx, c); err != nil {
 		return err
 	}
-	if s.image, err = s.d.inspect(ctx, ref); err != nil {
-		return missing(c.Image, err)
-	}
-	s.runtime = strings.HasPrefix(c.Image, runtimePrefix)
 	code, ok := "", true
 	if c.Code != "" {
 		if code, ok = s.d.Artifacts.Path(c.Code); !ok {
-			return rouse.Errorf(rouse.StartFailed, "the function's code is not on this machine; deploy it again")
+			return errNoCode()
 		}
 	}
 	if c.Network == rouse.NetworkEgress {
@@ -98,7 +105,7 @@ func (s *sandbox) create(ctx context.Context, c driver.Class) error {
 	config, hostConfig := s.d.configuration(s, c, code)
 	// Given up halfway, the engine would make it all the same.
 	s.container = "rouse-" + string(s.id) // its name, until the engine says its id
-	err = call(context.WithoutCancel(ctx), "creating a container", func(ctx context.Context) error {
+	err := call(context.WithoutCancel(ctx), "creating a container", func(ctx context.Context) error {
 		made, err := s.d.api.ContainerCreate(ctx, config, hostConfig, nil, nil, s.container)
 		if err == nil {
 			s.container = made.ID
@@ -109,6 +116,26 @@ func (s *sandbox) create(ctx context.Context, c driver.Class) error {
 		return missing(c.Image, err)
 	}
 	return refused("made", err)
+}
+
+func (s *sandbox) findImage(ctx context.Context, c driver.Class) (err error) {
+	if c.IsCell() {
+		s.image, err = s.d.ensureCellImage(ctx)
+		return err
+	}
+	ref, err := s.d.base(c.Image)
+	if err != nil {
+		return err
+	}
+	if s.image, err = s.d.inspect(ctx, ref); err != nil {
+		return missing(c.Image, err)
+	}
+	s.runtime = strings.HasPrefix(c.Image, runtimePrefix)
+	return nil
+}
+
+func errNoCode() error {
+	return rouse.Errorf(rouse.StartFailed, "the function's code is not on this machine; deploy it again")
 }
 
 // refused gives the engine's refusal a code. What it says of paths and internals
@@ -136,6 +163,7 @@ func (s *sandbox) measure(ctx context.Context) {
 		}
 		// Asked of the engine, a start would fail where the right is missing.
 		_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", r.State.Pid), []byte("-999"), 0)
+		s.pid, s.group = r.State.Pid, group
 		s.gauge, err = cgroup.NewGauge(group)
 		return err
 	})
@@ -225,6 +253,9 @@ func (s *sandbox) Stop(ctx context.Context) error {
 	s.d.forget(s)
 	if s.gauge != nil {
 		s.gauge.Close()
+	}
+	if s.init != nil {
+		s.init.Close()
 	}
 	s.stopped = true
 	if s.link == nil {

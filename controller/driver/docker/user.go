@@ -23,42 +23,42 @@ type user struct {
 var sandboxUser = user{uid: 1051, gid: 1051, home: "/tmp"}
 
 // userOf is whom the image's configuration names. Names are looked up in the
-// container's own files.
-func (d *Driver) userOf(ctx context.Context, s *sandbox) (user, error) {
+// image's own files.
+func (d *Driver) userOf(ctx context.Context, img image, runtime bool, read func(context.Context, string) (string, error)) (user, error) {
 	switch {
-	case s.image.user == "" && s.runtime:
+	case img.user == "" && runtime:
 		return sandboxUser, nil
-	case s.image.user == "":
+	case img.user == "":
 		return user{home: "/root"}, nil
 	}
 	d.mu.Lock()
-	u, ok := d.users[s.image.id]
+	u, ok := d.users[img.id]
 	d.mu.Unlock()
 	if ok {
 		return u, nil
 	}
-	passwd, err := d.readFile(ctx, s.container, "/etc/passwd")
+	passwd, err := read(ctx, "/etc/passwd")
 	if err != nil {
 		return user{}, err
 	}
-	group, err := d.readFile(ctx, s.container, "/etc/group")
+	group, err := read(ctx, "/etc/group")
 	if err != nil {
 		return user{}, err
 	}
-	if u, err = parseUser(s.image.user, passwd, group); err != nil {
+	if u, err = parseUser(img.user, passwd, group); err != nil {
 		return user{}, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.users[s.image.id] = u
+	d.users[img.id] = u
 	return u, nil
 }
 
-// readFile reads a small file of a container; one that is not there is empty.
-func (d *Driver) readFile(ctx context.Context, container, path string) (content string, err error) {
+// readFile reads a small file of the container; one that is not there is empty.
+func (s *sandbox) readFile(ctx context.Context, path string) (content string, err error) {
 	const most = 1 << 20
 	err = call(ctx, "reading "+path, func(ctx context.Context) error {
-		archive, _, err := d.api.CopyFromContainer(ctx, container, path)
+		archive, _, err := s.d.api.CopyFromContainer(ctx, s.container, path)
 		if errdefs.IsNotFound(err) {
 			return nil
 		}

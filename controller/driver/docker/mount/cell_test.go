@@ -157,7 +157,7 @@ func newCell(t testing.TB) *cell {
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = []string{cellVar + "=" + t.TempDir()}
 	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID, Pdeathsig: unix.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

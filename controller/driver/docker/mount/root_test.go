@@ -234,13 +234,21 @@ func BenchmarkMount(b *testing.B) {
 	}
 }
 
+// mountinfo lists the host's mounts of this test's folders, and on them. Others
+// come and go with the machine's containers.
 func mountinfo(t *testing.T) string {
 	t.Helper()
 	b, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(b)
+	var own strings.Builder
+	for line := range strings.Lines(string(b)) {
+		if strings.Contains(line, t.Name()) {
+			own.WriteString(line)
+		}
+	}
+	return own.String()
 }
 
 func descriptors(t *testing.T) int {
@@ -250,4 +258,25 @@ func descriptors(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return len(entries)
+}
+
+func TestReadFindsTheFileThatAFunctionWouldFind(t *testing.T) {
+	newCell(t) // skips where nothing can be mounted
+	top := layer(t, map[string]string{"etc/passwd": "-> /../../lib/users", "etc/loop": "-> loop"})
+	bottom := layer(t, map[string]string{"lib/users": "nobody", "etc/passwd": "old"})
+	if err := unix.Mkfifo(filepath.Join(top, "etc/pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	layers := []string{top, bottom}
+	if got, err := Read(layers, "/etc/passwd"); err != nil || got != "nobody" {
+		t.Errorf("/etc/passwd: %q, %v", got, err)
+	}
+	if got, err := Read(layers, "/etc/shadow/none"); err != nil || got != "" {
+		t.Errorf("a file that is not there: %q, %v", got, err)
+	}
+	for _, bad := range []string{"/etc/loop", "/etc/pipe", "/etc"} {
+		if got, err := Read(layers, bad); err == nil {
+			t.Errorf("%s was read as %q", bad, got)
+		}
+	}
 }

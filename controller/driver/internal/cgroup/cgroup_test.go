@@ -90,6 +90,39 @@ func TestGaugeJudgesEachRunAnew(t *testing.T) {
 	}
 }
 
+func TestAGroupInUseIsLimitedInBothVersions(t *testing.T) {
+	for _, version := range []struct {
+		v2    bool
+		files map[string]string
+	}{
+		{false, map[string]string{
+			"memory.limit_in_bytes": "67108864", "memory.memsw.limit_in_bytes": "67108864",
+			"cpu.cfs_quota_us": "150000", "cpu.cfs_period_us": "100000", "cpu.shares": "512",
+		}},
+		{true, map[string]string{
+			"memory.max": "67108864", "memory.swap.max": "0", "cpu.max": "150000 100000", "cpu.weight": "20",
+		}},
+	} {
+		empty := make(map[string]string)
+		for file := range version.files {
+			empty[file] = ""
+		}
+		dir := hierarchy(t, empty)
+		g := Group{Memory: dir, CPU: dir, V2: version.v2}
+		if err := g.Limit(Limits{Memory: 64 * rouse.MB, CPU: 1.5, Shares: 512}); err != nil {
+			t.Fatal(err)
+		}
+		for file, want := range version.files {
+			if b, err := os.ReadFile(filepath.Join(dir, file)); err != nil || string(b) != want {
+				t.Errorf("%s: %q, %v; want %q", file, b, err, want)
+			}
+		}
+		if err := (Group{V2: version.v2}).Limit(Limits{Memory: rouse.MB}); err == nil {
+			t.Error("a limit without a controller was taken")
+		}
+	}
+}
+
 func TestMakeLimitsAndRemoves(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root may make groups")

@@ -19,6 +19,7 @@ type Limits struct {
 	Memory rouse.Bytes
 	Pids   int
 	CPU    float64 // cores
+	Shares int64   // of the CPU while it is short; 1024 is one core's
 }
 
 // Make makes the group parent/name below this process' own groups or, where
@@ -120,6 +121,12 @@ func enable(dir, controller string) error {
 	return put(dir, "cgroup.subtree_control", "+"+controller)
 }
 
+// Limit sets the limits of a group that is in use. Every controller that a limit
+// is asked of has to be there.
+func (g Group) Limit(l Limits) error {
+	return errors.Join(g.limitMemory(l.Memory), g.limitPids(l.Pids), g.limitCPU(l.CPU), g.share(l.Shares))
+}
+
 func (g Group) limitMemory(limit rouse.Bytes) error {
 	if limit <= 0 {
 		return nil
@@ -155,6 +162,18 @@ func (g Group) limitCPU(cores float64) error {
 	return errors.Join(
 		put(g.CPU, "cpu.cfs_period_us", strconv.Itoa(period)),
 		put(g.CPU, "cpu.cfs_quota_us", quota))
+}
+
+// share sets what the group gets of a CPU that is short. Version 2 counts in
+// weights of 1 to 10000, into which container runtimes convert like this.
+func (g Group) share(shares int64) error {
+	if shares <= 0 {
+		return nil
+	}
+	if g.V2 {
+		return put(g.CPU, "cpu.weight", strconv.FormatInt(1+(max(shares, 2)-2)*9999/262142, 10))
+	}
+	return put(g.CPU, "cpu.shares", strconv.FormatInt(shares, 10))
 }
 
 // Add puts a process, and what it will start, into the group.

@@ -1,0 +1,37 @@
+package driver
+
+import (
+	"time"
+
+	"github.com/rousehq/rouse"
+)
+
+// CellMaker is a driver that can make sandboxes before it is known what will
+// run in them. A cell is made like any other sandbox, of a class that says so.
+type CellMaker interface {
+	// CellFor is the class of the cell that can become a sandbox of class c. ok
+	// is false when only one made for it will do. It does not block.
+	CellFor(c Class) (cell Class, ok bool)
+	// NoCells says in words why this driver makes no cells here, or "".
+	NoCells() string
+}
+
+// Cell is the class of an empty sandbox.
+func Cell(n rouse.Network) Class { return Class{Network: n} }
+
+// IsCell says whether sandboxes of the class are made empty.
+func (c Class) IsCell() bool { return c == Cell(c.Network) }
+
+// Placed is a sandbox that can tell, once it was assigned, how that went.
+type Placed interface {
+	// Placed is the tier that the start began with, and how long laying the
+	// files over a cell's took. It does not block.
+	Placed() (tier rouse.Tier, mount time.Duration)
+}
+
+// Weighed is a sandbox that can tell what it costs while nothing runs in it.
+type Weighed interface {
+	// Weight is the memory of the sandbox's own processes and of what an engine
+	// runs for it. It reads files and does not wait.
+	Weight() rouse.Bytes
+}

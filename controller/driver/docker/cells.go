@@ -1,0 +1,258 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver"
+	"github.com/rousehq/rouse/controller/driver/docker/mount"
+)
+
+// mostRefused is how many cells in a row may turn out to be of no use before
+// none are made any more.
+const mostRefused = 3
+
+// stale is how old the driver's knowledge of what an image's name means may be
+// before it is asked for again, beside the start that used it.
+const stale = time.Second
+
+// cells is what the driver knows of cells here.
+type cells struct {
+	unpacking unpacking
+
+	mu      sync.Mutex
+	unused  string           // why there are none; "" when there are
+	refused int              // in a row
+	named   map[string]named // what names of base images mean
+	hard    map[string]bool  // image ids that cannot be unpacked
+}
+
+type named struct {
+	image image
+	at    time.Time
+}
+
+var _ driver.CellMaker = (*Driver)(nil)
+
+// probeCells finds out whether cells can be used, and why not.
+func (d *Driver) probeCells(security []string) {
+	d.named, d.hard = make(map[string]named), make(map[string]bool)
+	if d.Roots == nil {
+		d.unused = "they are not wanted"
+		return
+	}
+	for _, option := range security {
+		for _, mode := range []string{"userns", "rootless"} {
+			if strings.Contains(option, "name="+mode) {
+				d.unused = "the engine runs containers in a user namespace (" + mode + ")"
+				return
+			}
+		}
+	}
+	if err := mount.Probe(d.Data); err != nil {
+		d.unused = err.Error()
+	}
+}
+
+// NoCells says why cells are not used, or "".
+func (d *Driver) NoCells() string {
+	d.cells.mu.Lock()
+	defer d.cells.mu.Unlock()
+	return d.unused
+}
+
+// CellFor is a cell of c's network, when c's image is unpacked. Otherwise it is
+// unpacked meanwhile, for the next start.
+func (d *Driver) CellFor(c driver.Class) (driver.Class, bool) {
+	if c.IsCell() || d.NoCells() != "" {
+		return driver.Class{}, false
+	}
+	img, ok := d.meant(c.Image)
+	if !ok {
+		return driver.Class{}, false
+	}
+	if !d.Roots.Has(img.id) {
+		if !d.isHard(img.id) {
+			d.unpackLater(img)
+		}
+		return driver.Class{}, false
+	}
+	return driver.Cell(c.Network), true
+}
+
+// meant is the image of a class as far as it is known without asking. What is
+// old is asked for, beside.
+func (d *Driver) meant(class string) (image, bool) {
+	ref, err := d.base(class)
+	if err != nil {
+		return image{}, false
+	}
+	d.mu.Lock()
+	img, byID := d.images[ref]
+	d.mu.Unlock()
+	if byID {
+		return img, true
+	}
+	d.cells.mu.Lock()
+	known, ok := d.named[ref]
+	old := time.Since(known.at) > stale
+	if old {
+		known.at = time.Now() // somebody is at it
+		d.named[ref] = known
+	}
+	d.cells.mu.Unlock()
+	if old {
+		d.beside.Add(1)
+		go func() {
+			defer d.beside.Done()
+			if _, err := d.inspect(d.life, ref); err != nil && d.life.Err() == nil {
+				d.Log.Debug("looking up a base image", "image", ref, "error", err)
+			}
+		}()
+	}
+	return known.image, ok && known.image.id != ""
+}
+
+// know remembers what ref means now.
+func (d *Driver) know(ref string, img image) {
+	d.cells.mu.Lock()
+	defer d.cells.mu.Unlock()
+	const most = 256
+	if len(d.named) >= most {
+		clear(d.named)
+	}
+	d.named[ref] = named{img, time.Now()}
+}
+
+func (d *Driver) tooHard(id string) {
+	d.cells.mu.Lock()
+	defer d.cells.mu.Unlock()
+	d.hard[id] = true
+}
+
+func (d *Driver) isHard(id string) bool {
+	d.cells.mu.Lock()
+	defer d.cells.mu.Unlock()
+	return d.hard[id]
+}
+
+// used notes how a cell fared, and gives cells up when they fail one after another.
+func (d *Driver) used(err error) {
+	d.cells.mu.Lock()
+	defer d.cells.mu.Unlock()
+	if err == nil {
+		d.refused = 0
+		return
+	}
+	if d.refused++; d.refused == mostRefused && d.unused == "" {
+		d.unused = err.Error()
+		d.Log.Warn("cells are given up; every start makes a container from now on", "error", err)
+	}
+}
+
+// unfit is why a cell cannot be used for a revision that may be fine.
+type unfit struct{ cause error }
+
+func (u *unfit) Error() string { return u.cause.Error() }
+
+func (u *unfit) Unwrap() error { return u.cause }
+
+// isUnfit says whether a start that failed with err in a cell may succeed in a
+// container of its own.
+func isUnfit(err error) bool {
+	var u *unfit
+	return errors.As(err, &u) || errors.Is(err, rouse.ErrGone)
+}
+
+// cell is a sandbox that was made empty. When it turns out to be of no use for
+// its revision, a container that is made for it takes its place and its id.
+type cell struct {
+	id rouse.SandboxID
+
+	mu    sync.Mutex
+	now   *sandbox
+	plain bool          // now is no cell any more
+	mount time.Duration // how long it took
+}
+
+var (
+	_ driver.Sandbox = (*cell)(nil)
+	_ driver.Placed  = (*cell)(nil)
+	_ driver.Weighed = (*cell)(nil)
+)
+
+func (c *cell) ID() rouse.SandboxID { return c.id }
+
+func (c *cell) current() *sandbox {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Assign mounts rev's files into the cell and starts its process.
+func (c *cell) Assign(ctx context.Context, rev rouse.Revision) (rouse.Endpoint, error) {
+	s := c.current()
+	endpoint, took, err := s.occupy(ctx, rev)
+	if err == nil || !isUnfit(err) || ctx.Err() != nil {
+		c.mu.Lock()
+		c.mount = took
+		c.mu.Unlock()
+		if err == nil {
+			s.d.used(nil)
+		}
+		return endpoint, err
+	}
+	s.d.used(err)
+	s.d.Log.Warn("a cell could not be used; a container is made instead", "sandbox", c.id, "function", rev.Function, "error", err)
+	return c.standIn(ctx, rev)
+}
+
+// standIn makes a container for rev in the cell's place.
+func (c *cell) standIn(ctx context.Context, rev rouse.Revision) (rouse.Endpoint, error) {
+	old := c.current()
+	if err := old.Stop(ctx); err != nil {
+		return rouse.Endpoint{}, err
+	}
+	link, err := old.d.Agents.Expect(c.id)
+	if err != nil {
+		return rouse.Endpoint{}, err
+	}
+	s := old.d.newSandbox(c.id, link)
+	c.mu.Lock()
+	c.now, c.plain = s, true
+	c.mu.Unlock()
+	if err := s.make(ctx, driver.Plain(rev)); err != nil { // Stop removes what there is of it
+		return rouse.Endpoint{}, err
+	}
+	return s.Assign(ctx, rev)
+}
+
+// Placed is TierCell, unless a container had to stand in.
+func (c *cell) Placed() (rouse.Tier, time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.plain {
+		return rouse.TierCold, 0
+	}
+	return rouse.TierCell, c.mount
+}
+
+// Wait blocks until the sandbox is gone, and what stood in for it too.
+func (c *cell) Wait(ctx context.Context) error {
+	for {
+		s := c.current()
+		if err := s.Wait(ctx); err != nil || s == c.current() {
+			return err
+		}
+	}
+}
+
+// Stop is the present sandbox's.
+func (c *cell) Stop(ctx context.Context) error { return c.current().Stop(ctx) }
+
+// Weight is measured on the processes of the cell.
+func (c *cell) Weight() rouse.Bytes { return c.current().weight() }

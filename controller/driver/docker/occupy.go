@@ -1,0 +1,143 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver"
+	"github.com/rousehq/rouse/controller/driver/docker/mount"
+	"github.com/rousehq/rouse/controller/driver/internal/cgroup"
+)
+
+// hold takes hold of a cell's first process, so that it can be mounted into.
+func (s *sandbox) hold() (err error) {
+	if s.pid == 0 {
+		return errors.New("its control group cannot be seen from here")
+	}
+	s.init, err = mount.Find(s.pid, func(pid int) error {
+		_, err := cgroup.Of(pid, s.container)
+		return err
+	})
+	return err
+}
+
+// occupy gives a cell its revision, and says how long the mounts took. An error
+// for which isUnfit holds is the cell's and not the revision's.
+func (s *sandbox) occupy(ctx context.Context, rev rouse.Revision) (_ rouse.Endpoint, took time.Duration, err error) {
+	if err := s.assignOnce(); err != nil {
+		return rouse.Endpoint{}, 0, err
+	}
+	class := driver.Plain(rev)
+	img, ok := s.d.meant(class.Image)
+	if !ok {
+		return rouse.Endpoint{}, 0, &unfit{errors.New("its image is not known")}
+	}
+	s.image, s.runtime = img, strings.HasPrefix(class.Image, runtimePrefix)
+	root, err := s.d.rootOf(img, class)
+	if err != nil {
+		return rouse.Endpoint{}, 0, err
+	}
+	launch, err := s.plan(ctx, rev, func(_ context.Context, path string) (string, error) {
+		content, err := mount.Read(root.Layers, path)
+		if err != nil {
+			return "", &unfit{err}
+		}
+		return content, nil
+	})
+	if err != nil {
+		return rouse.Endpoint{}, 0, err
+	}
+	began := time.Now()
+	if err := s.init.Mount(root); err != nil {
+		return rouse.Endpoint{}, 0, &unfit{fmt.Errorf("mounting into a cell: %w", err)}
+	}
+	took = time.Since(began)
+	if err := s.limit(ctx, class); err != nil {
+		return rouse.Endpoint{}, took, &unfit{fmt.Errorf("limiting a cell: %w", err)}
+	}
+	launch.Enter = true
+	endpoint, err := s.link.Launch(ctx, launch)
+	return endpoint, took, err
+}
+
+// rootOf is what a cell's root has to be for a class.
+func (d *Driver) rootOf(img image, c driver.Class) (mount.Root, error) {
+	layers, err := d.Roots.Layers(img.id, targets(img, c.Code != ""))
+	if err != nil {
+		return mount.Root{}, &unfit{err}
+	}
+	root := mount.Root{Layers: layers, Scratch: []mount.Scratch{{Target: tmpDir, Size: int64(c.Tmp)}}}
+	for _, volume := range img.volumes {
+		if volume != tmpDir {
+			root.Scratch = append(root.Scratch, mount.Scratch{Target: volume, Size: int64(c.Tmp)})
+		}
+	}
+	if c.Code != "" {
+		code, ok := d.Artifacts.Path(c.Code)
+		if !ok {
+			return mount.Root{}, errNoCode()
+		}
+		root.Binds = []mount.Bind{{Source: code, Target: taskDir}}
+	}
+	return root, nil
+}
+
+// limit gives the running container the limits of a class: at once through its
+// control group, or through the engine where that keeps them in its own books.
+func (s *sandbox) limit(ctx context.Context, c driver.Class) error {
+	r := resources(c)
+	if !s.d.host.systemd {
+		err := s.group.Limit(cgroup.Limits{
+			Memory: rouse.Bytes(r.Memory), CPU: c.CPU, Shares: r.CPUShares,
+		})
+		if err == nil {
+			return nil
+		}
+		s.d.Log.Debug("a control group cannot be written; the engine is asked to", "error", err)
+	}
+	return call(ctx, "limiting a container", func(ctx context.Context) error {
+		_, err := s.d.api.ContainerUpdate(ctx, s.container, container.UpdateConfig{Resources: r})
+		return err
+	})
+}
+
+// weight is the memory of the cell's agent and of the engine's process for it.
+func (s *sandbox) weight() rouse.Bytes {
+	if s.pid == 0 {
+		return 0
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.pid))
+	if err != nil {
+		return 0
+	}
+	// pid (name) state parent …
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if len(fields) < 2 {
+		return 0
+	}
+	parent, _ := strconv.Atoi(fields[1])
+	return share(s.pid) + share(parent)
+}
+
+// share is a process' memory, where what several use is divided among them.
+func share(pid int) rouse.Bytes {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(b)) {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "Pss:" {
+			kb, _ := strconv.ParseInt(fields[1], 10, 64)
+			return rouse.Bytes(kb) * rouse.KB
+		}
+	}
+	return 0
+}

@@ -1,0 +1,120 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/rousehq/rouse/controller/driver/docker/mount"
+)
+
+// Roots keeps the files of images unpacked on this host.
+type Roots interface {
+	// Layers are the folders whose overlay is the image's root, the topmost
+	// first. Every one of targets, which are folders where the value is true,
+	// exists in it. It may write folders; it does not wait for anybody.
+	Layers(imageID string, targets map[string]bool) ([]string, error)
+	// Has says whether the image is unpacked. It does not block.
+	Has(imageID string) bool
+	// Unpack reads what the engine saved of an image until it is unpacked. It is
+	// idempotent; report, which may be nil, is told of slow steps.
+	Unpack(ctx context.Context, imageID string, saved io.Reader, report func(string)) error
+}
+
+// unpacking sees to it that each image is unpacked by one caller at a time.
+type unpacking struct {
+	mu  sync.Mutex
+	now map[string]chan struct{} // by image id; closed at the end
+}
+
+// begin returns nil when the caller is to unpack, and else what to wait for.
+func (u *unpacking) begin(id string) <-chan struct{} {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if other, ok := u.now[id]; ok {
+		return other
+	}
+	if u.now == nil {
+		u.now = make(map[string]chan struct{})
+	}
+	u.now[id] = make(chan struct{})
+	return nil
+}
+
+func (u *unpacking) end(id string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	close(u.now[id])
+	delete(u.now, id)
+}
+
+// unpack has img's files on this host, so that cells can be given them. It
+// blocks until they are, or cannot be, which only makes starts slower and so
+// is told rather than returned.
+func (d *Driver) unpack(ctx context.Context, img image, report func(string)) {
+	if d.NoCells() != "" {
+		return
+	}
+	for !d.Roots.Has(img.id) {
+		if other := d.unpacking.begin(img.id); other != nil {
+			select {
+			case <-other:
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		err := d.unpackNow(ctx, img, report)
+		d.unpacking.end(img.id)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		d.Log.Warn("an image cannot be unpacked; its functions start the slower way", "image", img.id, "error", err)
+		if report != nil {
+			report("the image cannot be unpacked, so it starts the slower way, in a container of its own")
+		}
+		return
+	}
+}
+
+func (d *Driver) unpackNow(ctx context.Context, img image, report func(string)) error {
+	if report != nil {
+		report(fmt.Sprintf("unpacking the image (%dMB), once, so that starts take milliseconds", img.size>>20))
+	}
+	saved, err := d.api.ImageSave(ctx, []string{img.id})
+	if err != nil {
+		return err
+	}
+	defer saved.Close()
+	return d.Roots.Unpack(ctx, img.id, saved, report)
+}
+
+// unpackLater is unpack, in the background.
+func (d *Driver) unpackLater(img image) {
+	if other := d.unpacking.begin(img.id); other != nil {
+		return
+	}
+	d.beside.Add(1)
+	go func() {
+		defer d.beside.Done()
+		defer d.unpacking.end(img.id)
+		if err := d.unpackNow(d.life, img, nil); err != nil && d.life.Err() == nil {
+			d.Log.Warn("an image cannot be unpacked; its functions start the slower way", "image", img.id, "error", err)
+			d.tooHard(img.id)
+		}
+	}()
+}
+
+// targets are the places of a cell's root that something is mounted on.
+func targets(img image, code bool) map[string]bool {
+	all := mount.Kept()
+	all[tmpDir] = true
+	if code {
+		all[taskDir] = true
+	}
+	for _, volume := range img.volumes {
+		all[volume] = true
+	}
+	return all
+}
