@@ -82,7 +82,7 @@ func (t *Target) probe(ctx context.Context) error {
 	}
 	req.URL.Opaque, req.URL.RawQuery = path, query
 	req.Header.Set("User-Agent", "Rouse-Health")
-	res, err := t.transport.RoundTrip(req)
+	res, err := t.exchange(req)
 	if err != nil {
 		return err
 	}

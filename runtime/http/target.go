@@ -37,7 +37,8 @@ type Options struct {
 type Target struct {
 	ep        rouse.Endpoint
 	o         Options
-	transport *http.Transport
+	idle      idleConns
+	transport *http.Transport // for requests that are not direct
 
 	// ctx ends with the Target; work counts every goroutine it started.
 	ctx    context.Context
@@ -72,12 +73,13 @@ func New(ep rouse.Endpoint, o Options) *Target {
 	t := &Target{ep: ep, o: o}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	t.transport = &http.Transport{
-		DialContext:           t.dial,
-		MaxIdleConns:          maxIdle,
-		MaxIdleConnsPerHost:   maxIdle,
-		IdleConnTimeout:       idleTime,
-		DisableCompression:    true, // what the function encodes is the client's to decode
-		ExpectContinueTimeout: time.Second,
+		DialContext:            t.dial,
+		MaxIdleConns:           maxIdle,
+		MaxIdleConnsPerHost:    maxIdle,
+		IdleConnTimeout:        idleTime,
+		MaxResponseHeaderBytes: maxHead,
+		DisableCompression:     true, // what the function encodes is the client's to decode
+		ExpectContinueTimeout:  time.Second,
 		// Never another protocol, never the environment's proxy.
 		ForceAttemptHTTP2: false,
 		Proxy:             nil,
@@ -89,7 +91,11 @@ func New(ep rouse.Endpoint, o Options) *Target {
 // fails because the process has ended, the error is a FunctionError that wraps
 // rouse.ErrBroken.
 func (t *Target) RoundTrip(req *http.Request) (*http.Response, error) {
-	res, err := t.transport.RoundTrip(req)
+	exchange := t.transport.RoundTrip
+	if direct(req) {
+		exchange = t.exchange
+	}
+	res, err := exchange(req)
 	if err != nil && req.Context().Err() == nil {
 		return nil, t.Explain(err)
 	}
@@ -142,6 +148,7 @@ func (t *Target) Reset() {
 	if r != nil {
 		r.stop()
 	}
+	t.idle.reset()
 	t.transport.CloseIdleConnections()
 }
 
