@@ -17,6 +17,10 @@ func TestRevisionIsNamedByItsContent(t *testing.T) {
 	if other := NewRevision("g", spec, time.Now()); other.ID == first.ID {
 		t.Error("two functions share a revision")
 	}
+	spec.Artifact.Size = 10
+	if other := NewRevision("f", spec, time.Now()); other.ID != first.ID {
+		t.Error("equal code has two names when its size is told")
+	}
 	spec.Memory++
 	if other := NewRevision("f", spec, time.Now()); other.ID == first.ID {
 		t.Error("another memory limit has the same name")

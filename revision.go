@@ -65,11 +65,14 @@ type Artifact struct {
 // NewRevision names spec by its content. The function's name is part of the
 // hash, since two functions never share instances.
 func NewRevision(fn FunctionName, spec Spec, now time.Time) Revision {
-	// Maps are encoded in key order, so equal specs have equal bytes.
+	// Maps are encoded in key order, so equal specs have equal bytes. The size
+	// follows from the digest, and not everybody who deploys says it.
+	named := spec
+	named.Artifact.Size = 0
 	b, err := json.Marshal(struct {
 		Function FunctionName
 		Spec     Spec
-	}{fn, spec})
+	}{fn, named})
 	if err != nil {
 		panic("rouse: a spec that cannot be encoded: " + err.Error())
 	}

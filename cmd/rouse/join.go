@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"time"
@@ -19,6 +20,21 @@ import (
 
 // The halls do not know one another; what follows gives each what it declares
 // that it needs of another.
+
+// checker refuses at deployment what the driver cannot run, and what would
+// never fit into the memory budget.
+type checker struct {
+	driver driver.Driver
+	pool   *pool.Pool
+}
+
+func (c checker) Check(ctx context.Context, spec rouse.Spec, report func(string)) (rouse.Spec, error) {
+	var never *rouse.Error
+	if errors.As(c.pool.Fits(spec), &never) {
+		return spec, rouse.Errorf(rouse.Invalid, "%s", never.Message)
+	}
+	return c.driver.Check(ctx, spec, report)
+}
 
 // agents is the links of runtime/link as drivers want them.
 type agents struct{ host *link.Host }

@@ -132,7 +132,7 @@ func (p *platform) openControl(ctx context.Context) error {
 	})
 	var err error
 	p.catalog, err = catalog.Open(ctx, catalog.Config{
-		Functions: p.store, Revisions: p.store, Pool: catalogPool{p.pool}, Checker: p.driver,
+		Functions: p.store, Revisions: p.store, Pool: catalogPool{p.pool}, Checker: checker{p.driver, p.pool},
 		Artifacts: p.artifacts, Removed: p.forget, Now: time.Now, Log: p.log,
 	})
 	if err != nil {

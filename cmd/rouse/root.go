@@ -121,10 +121,12 @@ func (a *app) explain(err error) {
 		message = e.Type + ": " + message
 	}
 	fmt.Fprintf(a.stderr, "rouse: %s\n", message)
-	for _, line := range e.Trace {
-		fmt.Fprintf(a.stderr, "    %s\n", strings.TrimRight(line, "\n"))
-	}
-	if detail := strings.TrimSpace(e.Detail); detail != "" {
+	detail := strings.TrimSpace(e.Detail)
+	if detail == "" { // the log has the stack already
+		for _, line := range e.Trace {
+			fmt.Fprintf(a.stderr, "    %s\n", strings.TrimRight(line, "\n"))
+		}
+	} else {
 		fmt.Fprintf(a.stderr, "    %s\n", strings.ReplaceAll(detail, "\n", "\n    "))
 	}
 	if hint := hint(e); hint != "" {

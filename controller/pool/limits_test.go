@@ -122,6 +122,20 @@ func TestRevisionBiggerThanTheHostIsRefusedAtOnce(t *testing.T) {
 		if _, err := b.Acquire(t.Context(), b.rev.ID, 0); rouse.CodeOf(err) != rouse.Unavailable {
 			t.Errorf("Acquire: %v, want unavailable", err)
 		}
+		if err := b.Warm(t.Context(), b.rev, b.byRev[b.rev.ID]); rouse.CodeOf(err) != rouse.Unavailable {
+			t.Errorf("Warm: %v, want unavailable", err)
+		}
+	})
+}
+
+func TestWarmEndsWhenNothingEverBecomesFree(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBench(t, func(_ *Config, s *rouse.Settings) { s.MaxInstances = 1 })
+		busy := b.acquire(t)
+		if err := b.Warm(context.Background(), b.rev, b.byRev[b.rev.ID]); rouse.CodeOf(err) != rouse.Timeout {
+			t.Errorf("Warm: %v, want a timeout", err)
+		}
+		busy.Release(nil)
 	})
 }
 

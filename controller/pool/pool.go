@@ -91,12 +91,18 @@ func (p *Pool) Acquire(ctx context.Context, id rouse.RevisionID, size rouse.Byte
 	return r.acquire(ctx, &waiter{size: size})
 }
 
-// Warm blocks until an instance of rev is ready, starting one if need be. It
-// makes rev known with settings, whether or not a function points at it yet.
+// Warm blocks until an instance of rev is ready, starting one if need be, and
+// at most as long as a request would be held and a start may take. It makes rev
+// known with settings, whether or not a function points at it yet.
 func (p *Pool) Warm(ctx context.Context, rev rouse.Revision, settings rouse.Settings) error {
 	if p.closing.Load() {
 		return errClosing
 	}
+	if err := p.Fits(rev.Spec); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, settings.Hold.D()+makeTimeout+initTimeout(rev))
+	defer cancel()
 	lease, err := p.add(rev, settings).acquire(ctx, &waiter{warm: true})
 	if err != nil {
 		return err
@@ -169,10 +175,18 @@ func (p *Pool) revision(id rouse.RevisionID) (*revision, error) {
 	if err != nil {
 		return nil, err
 	}
-	if rev.Spec.Memory > p.config.Memory {
-		return nil, rouse.Errorf(rouse.Unavailable, "memory %s: the host's budget for functions is %s", rev.Spec.Memory, p.config.Memory)
+	if err := p.Fits(rev.Spec); err != nil {
+		return nil, err
 	}
 	return p.add(rev, settings), nil
+}
+
+// Fits is an Unavailable error when no instance of spec could ever start here.
+func (p *Pool) Fits(spec rouse.Spec) error {
+	if spec.Memory > p.config.Memory {
+		return rouse.Errorf(rouse.Unavailable, "memory %s: the host's budget for functions is %s", spec.Memory, p.config.Memory)
+	}
+	return nil
 }
 
 func (p *Pool) add(rev rouse.Revision, settings rouse.Settings) *revision {
