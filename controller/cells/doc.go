@@ -1,0 +1,13 @@
+// Package cells keeps spare sandboxes, so that a start does not wait for one to
+// be made.
+//
+// A cell is a sandbox without a revision. One is handed out at most once, and
+// its owner destroys it after use; a spare that dies is replaced. How many there
+// are of each class follows recent demand (package scale), within a number that
+// the operator sets. Refilling never stands in a request's way: it waits while
+// sandboxes are made for requests, gives those that have just taken a cell a
+// moment to start, and makes one at a time.
+//
+// Driver is a driver in front of another one. What the other cannot make as a
+// cell passes through it untouched.
+package cells

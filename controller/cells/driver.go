@@ -1,0 +1,174 @@
+package cells
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver"
+)
+
+// Options are the settings of a Driver.
+type Options struct {
+	// Most is how many spare cells are kept over all classes; 0 keeps none, but
+	// cells are still made on demand.
+	Most int
+	Log  *slog.Logger
+}
+
+// Inner is a driver that can make cells.
+type Inner interface {
+	driver.Driver
+	driver.CellMaker
+}
+
+// Driver hands out spare cells where its inner driver can use them.
+type Driver struct {
+	inner Inner
+	Options
+
+	life   context.Context
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+	begin  sync.Once
+	wake   chan struct{} // holds a token when there may be something to do
+
+	mu    sync.Mutex
+	stock stock
+}
+
+var (
+	_ driver.Driver    = (*Driver)(nil)
+	_ driver.CellMaker = (*Driver)(nil)
+)
+
+// New makes a Driver in front of inner, which it owns. It makes no cell before
+// List, which must find only what an earlier process left.
+func New(inner Inner, o Options) *Driver {
+	d := &Driver{inner: inner, Options: o, wake: make(chan struct{}, 1), stock: newStock(o.Most)}
+	d.life, d.cancel = context.WithCancel(context.Background())
+	return d
+}
+
+// Name is the inner driver's.
+func (d *Driver) Name() string { return d.inner.Name() }
+
+// Check is the inner driver's.
+func (d *Driver) Check(ctx context.Context, spec rouse.Spec, report func(string)) (rouse.Spec, error) {
+	return d.inner.Check(ctx, spec, report)
+}
+
+// CellFor is the inner driver's.
+func (d *Driver) CellFor(c driver.Class) (driver.Class, bool) { return d.inner.CellFor(c) }
+
+// NoCells is the inner driver's.
+func (d *Driver) NoCells() string { return d.inner.NoCells() }
+
+// Make returns a spare cell at once, makes one when there is none, and makes a
+// sandbox of the class itself when a cell will not do or cannot be made.
+func (d *Driver) Make(ctx context.Context, c driver.Class) (driver.Sandbox, error) {
+	class, ok := d.inner.CellFor(c)
+	if ok {
+		if s := d.take(class); s != nil {
+			return s, nil
+		}
+	}
+	d.do(func(s *stock) { s.busy++ })
+	defer d.do(func(s *stock) { s.busy-- })
+	if !ok {
+		return d.inner.Make(ctx, c)
+	}
+	made, err := d.inner.Make(ctx, class)
+	if err == nil {
+		return late{made}, nil
+	}
+	if ctx.Err() != nil || rouse.CodeOf(err) == rouse.Unavailable { // a container would fare no better
+		return nil, err
+	}
+	d.Log.Warn("a cell could not be made; a container is made instead", "error", err)
+	return d.inner.Make(ctx, c)
+}
+
+// late is a cell that was made while a request waited.
+type late struct{ driver.Sandbox }
+
+var _ driver.Placed = late{}
+
+// Placed says that the start had nothing to begin with.
+func (l late) Placed() (rouse.Tier, time.Duration) {
+	var took time.Duration
+	if p, ok := l.Sandbox.(driver.Placed); ok {
+		_, took = p.Placed()
+	}
+	return rouse.TierCold, took
+}
+
+// List is the inner driver's. From now on spares are kept.
+func (d *Driver) List(ctx context.Context) ([]driver.Sandbox, error) {
+	left, err := d.inner.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d.begin.Do(func() { d.work.Go(d.refill) })
+	return left, nil
+}
+
+// Close removes the spares and closes the inner driver.
+func (d *Driver) Close() error {
+	d.cancel()
+	d.work.Wait()
+	var spares []*spare
+	d.do(func(s *stock) { spares = s.clear() })
+	var all sync.WaitGroup
+	errs := make([]error, len(spares)+1)
+	for i, s := range spares {
+		all.Go(func() { errs[i] = d.destroy(s.sandbox) })
+	}
+	all.Wait()
+	errs[len(spares)] = d.inner.Close()
+	return errors.Join(errs...)
+}
+
+// Cells is what there is now.
+func (d *Driver) Cells() rouse.Cells {
+	view := rouse.Cells{Most: d.Most, Unused: d.inner.NoCells()}
+	var one driver.Sandbox
+	d.do(func(s *stock) {
+		for _, k := range s.kinds {
+			view.Ready += len(k.spares)
+			view.Making += k.making
+			if len(k.spares) > 0 {
+				one = k.spares[0].sandbox
+			}
+		}
+	})
+	if w, ok := one.(driver.Weighed); ok {
+		view.Memory = w.Weight()
+	}
+	return view
+}
+
+// do changes the stock and has the refilling look at it.
+func (d *Driver) do(change func(*stock)) {
+	d.mu.Lock()
+	change(&d.stock)
+	d.mu.Unlock()
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take hands out a spare, or nil. Nobody watches it any more.
+func (d *Driver) take(c driver.Class) (taken driver.Sandbox) {
+	d.do(func(s *stock) {
+		if one := s.take(c, time.Now()); one != nil {
+			one.unwatch()
+			taken = one.sandbox
+		}
+	})
+	return taken
+}

@@ -1,0 +1,147 @@
+package cells
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver"
+	"github.com/rousehq/rouse/controller/scale"
+)
+
+// settle is how long whoever has just taken a cell is left alone with the CPU.
+const settle = 25 * time.Millisecond
+
+// look is how often a stock that has all it wants is looked at again, since
+// demand fades.
+const look = time.Minute
+
+// standing is the demand that sandboxes without network always have, so that
+// the first function finds one.
+const standing = 1
+
+// stock is the spares and what is known of the demand for them. Its methods
+// decide and do nothing; the driver's mutex guards it.
+type stock struct {
+	most     int
+	kinds    map[driver.Class]*kind
+	busy     int // sandboxes that are being made while requests wait
+	refillAt time.Time
+	failures int // in a row
+}
+
+// kind is the spares of one class.
+type kind struct {
+	spares []*spare // the newest last
+	making int
+	demand float64 // at asked
+	asked  time.Time
+}
+
+// spare is a cell that belongs to nobody yet.
+type spare struct {
+	sandbox driver.Sandbox
+	unwatch context.CancelFunc
+}
+
+func newStock(most int) stock {
+	return stock{most: most, kinds: map[driver.Class]*kind{driver.Cell(rouse.NetworkNone): {}}}
+}
+
+// take notes the demand and returns the newest spare, whose memory is still at
+// hand, or nil.
+func (s *stock) take(c driver.Class, now time.Time) *spare {
+	k := s.kinds[c]
+	if k == nil {
+		k = &kind{}
+		s.kinds[c] = k
+	}
+	k.demand, k.asked = scale.Faded(k.demand, now.Sub(k.asked))+1, now
+	if s.refillAt.Before(now) {
+		s.refillAt = now.Add(settle)
+	}
+	n := len(k.spares)
+	if n == 0 {
+		return nil
+	}
+	one := k.spares[n-1]
+	k.spares[n-1] = nil
+	k.spares = k.spares[:n-1]
+	return one
+}
+
+// drop forgets a spare and says whether it was there: who takes it is faster
+// than who finds it dead, or the other way round.
+func (s *stock) drop(one *spare) bool {
+	for _, k := range s.kinds {
+		if i := slices.Index(k.spares, one); i >= 0 {
+			k.spares = slices.Delete(k.spares, i, i+1)
+			return true
+		}
+	}
+	return false
+}
+
+func (s *stock) clear() (all []*spare) {
+	for _, k := range s.kinds {
+		all = append(all, k.spares...)
+		k.spares = nil
+	}
+	return all
+}
+
+// step is what to do next: wait, remove a spare, or else make a cell.
+type step struct {
+	wait   time.Duration
+	remove *spare
+	make   driver.Class
+}
+
+// next decides on the next step and books it. Without cells, whatever there is goes.
+func (s *stock) next(now time.Time, cells bool) step {
+	most := s.most
+	if !cells {
+		most = 0
+	}
+	classes, demand := s.demand(now)
+	var missing *kind
+	var class driver.Class
+	for i, want := range scale.Spread(most, demand) {
+		k := s.kinds[classes[i]]
+		switch {
+		case len(k.spares) > want:
+			one := k.spares[0]
+			s.drop(one)
+			return step{remove: one}
+		case len(k.spares)+k.making < want && missing == nil:
+			missing, class = k, classes[i]
+		}
+	}
+	switch {
+	case missing == nil || s.busy > 0: // whoever changes that wakes us
+		return step{wait: look}
+	case s.refillAt.After(now):
+		return step{wait: s.refillAt.Sub(now)}
+	}
+	missing.making++
+	return step{make: class}
+}
+
+// demand is what is asked of each class now.
+func (s *stock) demand(now time.Time) ([]driver.Class, []float64) {
+	classes := make([]driver.Class, 0, len(s.kinds))
+	for c := range s.kinds {
+		classes = append(classes, c)
+	}
+	slices.SortFunc(classes, func(a, b driver.Class) int { return cmp.Compare(a.Network, b.Network) })
+	demand := make([]float64, len(classes))
+	for i, c := range classes {
+		demand[i] = scale.Faded(s.kinds[c].demand, now.Sub(s.kinds[c].asked))
+		if c.Network == rouse.NetworkNone {
+			demand[i] += standing
+		}
+	}
+	return classes, demand
+}
