@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"os/exec"
@@ -34,45 +36,83 @@ func until(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// program starts rouse serve as a process of its own, on data. kill ends it
-// without a warning.
-func program(t *testing.T, data string, args ...string) (s *server, kill func()) {
+// program is rouse serve as a process of its own.
+type program struct {
+	*server
+	cmd   *exec.Cmd
+	ended bool
+}
+
+func newProgram(t *testing.T, data, driver string) *program {
 	t.Helper()
-	s = &server{t: t, data: data, stderr: &output{written: make(chan struct{}, 1)}}
-	cmd := exec.Command(filepath.Join(built, "rouse"), append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0"}, args...)...)
-	cmd.Stderr = s.stderr
-	stdout, err := cmd.StdoutPipe()
+	p := &program{server: &server{t: t, data: data, stderr: &output{written: make(chan struct{}, 1)}}}
+	p.cmd = exec.Command(filepath.Join(built, "rouse"), "serve", "--data", data, "--listen", "127.0.0.1:0", "--driver", driver)
+	p.cmd.Stderr = p.stderr
+	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	dead := false
-	kill = func() {
-		if !dead {
-			dead = true
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait() // it was killed
-		}
-	}
-	t.Cleanup(kill)
+	t.Cleanup(func() { _ = p.signal(unix.SIGKILL) })
 	if _, err := stdout.Read(make([]byte, 100)); err != nil {
-		t.Fatalf("serve said nothing: %v\n%s", err, s.stderr)
+		t.Fatalf("serve said nothing: %v\n%s", err, p.stderr)
 	}
 	b, err := os.ReadFile(filepath.Join(data, "address"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.url = strings.TrimSpace(string(b))
-	return s, kill
+	p.url = strings.TrimSpace(string(b))
+	return p
+}
+
+// signal sends s, unless the program has ended, and waits for its end.
+func (p *program) signal(s os.Signal) error {
+	if p.ended {
+		return nil
+	}
+	p.ended = true
+	return errors.Join(p.cmd.Process.Signal(s), p.cmd.Wait())
+}
+
+func TestSIGTERMEndsTheProgramAndLeavesNothing(t *testing.T) {
+	data := dataDir(t)
+	p := newProgram(t, data, "process")
+	w := world{server: p.server}
+	w.rogue("f", "--env", "STUBBORN=1")
+	w.do("f", order{Do: "daemons", Text: mark(t), N: 1})
+	if err := p.signal(unix.SIGTERM); err != nil {
+		t.Errorf("%v\n%s", err, p.stderr)
+	}
+	if left := withArgument(t, mark(t)); len(left) > 0 {
+		t.Errorf("processes are left: %v", left)
+	}
+	nothingLeft(t, data)
+}
+
+// rests waits until all but so many requests are over for their instances too,
+// which is a moment after their answers.
+func (s *server) rests(but int) {
+	s.t.Helper()
+	until(s.t, "instances rest", func() bool {
+		left := but
+		var instances []rouse.Instance
+		if err := json.Unmarshal([]byte(s.must("ps", "--json")), &instances); err != nil {
+			s.t.Fatal(err)
+		}
+		for _, i := range instances {
+			left -= i.InFlight
+		}
+		return left == 0
+	})
 }
 
 func TestWarmInstancesSurviveKillsAndOrphansDoNot(t *testing.T) {
 	survive := func(t *testing.T, driver string, e *engine) {
 		data, mark := dataDir(t), mark(t)
-		s, kill := program(t, data, "--driver", driver)
-		w := world{s, e}
+		p := newProgram(t, data, driver)
+		w := world{p.server, e}
 		w.rogue("idle")
 		w.rogue("busy", "--timeout", "1m")
 		w.rogue("web", "--contract", "http")
@@ -84,17 +124,18 @@ func TestWarmInstancesSurviveKillsAndOrphansDoNot(t *testing.T) {
 		w.do("busy", order{Do: "daemons", Text: mark, N: 1})
 		lost := make(chan error, 1)
 		go func() {
-			_, err := s.try("busy", order{Do: "never"})
+			_, err := p.try("busy", order{Do: "never"})
 			lost <- err
 		}()
 		w.waitForLog("busy", "never")
-		kill()
+		w.rests(1)
+		_ = p.signal(unix.SIGKILL) // says that it was killed
 		if err := <-lost; err == nil {
 			t.Error("the request that ran was answered")
 		}
 
-		s, kill = program(t, data, "--driver", driver)
-		w = world{s, e}
+		p = newProgram(t, data, driver)
+		w = world{p.server, e}
 		for _, name := range []string{"idle", "web"} {
 			if r := w.do(name, order{Do: "read"}); r.PID != pids[name] || r.Calls != 2 || r.Value != name {
 				t.Errorf("%s was not taken over warm: %+v", name, r)
@@ -106,7 +147,8 @@ func TestWarmInstancesSurviveKillsAndOrphansDoNot(t *testing.T) {
 		if left := withArgument(t, mark); len(left) > 0 {
 			t.Errorf("what it had started is left: %v", left)
 		}
-		kill()
+		w.rests(0)
+		_ = p.signal(unix.SIGKILL) // says that it was killed
 
 		w = world{serveIn(t, data, "--driver", driver), e}
 		w.leavesNothing()

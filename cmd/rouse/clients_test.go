@@ -84,6 +84,11 @@ func TestBodiesOverTheLimitAreRefusedBeforeTheyAreRead(t *testing.T) {
 		endless.nc.Close()
 		s.do(name, order{})
 	}
+	// Within the limit as a body, and over it as the event that it becomes.
+	binary := s.dial()
+	binary.say("POST /fn/f/ HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", 900<<10, strings.Repeat("\xff", 900<<10))
+	s.refused(binary.hear(), rouse.TooLarge, "event of")
+	s.do("f", order{})
 }
 
 func TestSlowAndHalfClosedClientsHoldNoInstance(t *testing.T) {

@@ -124,7 +124,7 @@ func TestMemoryBeyondTheLimitIsSaid(t *testing.T) {
 		w.rogue("f")
 		w.rogue("g")
 		neighbour := w.do("g", order{})
-		w.refused(w.ask("f", order{Do: "eat", N: 512}), rouse.FunctionError, "out of memory", "MB")
+		w.refused(w.ask("f", order{Do: "eat", N: 512}), rouse.FunctionError, "out of memory at ")
 		if r := w.do("f", order{}); r.Calls != 1 {
 			t.Errorf("after it: %+v", r)
 		}
