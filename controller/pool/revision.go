@@ -148,12 +148,15 @@ func (r *revision) answered(i *instance, w *waiter) {
 func (r *revision) release(i *instance, w *waiter, err error) {
 	limited := !w.warm && !w.answered && r.state.tokens.give()
 	broken := errors.Is(err, rouse.ErrBroken)
-	idle := false
+	idle, over := false, false
 	r.do(func(s *state, now time.Time) actions {
 		a := s.release(now, i, broken, !w.warm)
-		idle = i.idle()
+		idle, over = i.idle(), i.state == rouse.Gone
 		return a
 	})
+	if over {
+		r.forget()
+	}
 	if limited {
 		r.pool.nudge(r.rev.Function, r)
 	}
@@ -247,7 +250,7 @@ func (r *revision) configure(settings rouse.Settings, retired bool) {
 func (r *revision) forget() {
 	r.mu.Lock()
 	s := &r.state
-	done := len(s.instances) == 0 && s.waiters.len == 0 && s.asked == 0 && s.armed.IsZero() && s.want() == 0 &&
+	done := len(s.instances) == 0 && s.lent == 0 && s.waiters.len == 0 && s.asked == 0 && s.armed.IsZero() && s.want() == 0 &&
 		!time.Now().Before(s.retryAt)
 	if done && !s.removed {
 		s.removed = true

@@ -164,6 +164,7 @@ func (s *state) take(w *waiter) bool { return w.warm || s.tokens.take() }
 
 func (s *state) lend(i *instance) {
 	i.inUse++
+	s.lent++
 	i.idleSince = time.Time{}
 	if i.inUse >= s.settings.Concurrency {
 		s.withdraw(i)

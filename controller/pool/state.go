@@ -16,6 +16,7 @@ type state struct {
 	settling  int // instances whose slot is about to come back
 	asked     int // starts asked of the ledger and not yet granted
 	waiters   fifo
+	lent      int     // leases that are out, of instances that have gone too
 	tokens    *tokens // the function's reserved concurrency
 
 	// Instances with room: provisioned ones are used first.
@@ -173,6 +174,7 @@ func (s *state) release(now time.Time, i *instance, broken, counts bool) actions
 	full := i.inUse >= s.settings.Concurrency
 	s.settled(i)
 	i.inUse--
+	s.lent--
 	if counts {
 		i.served++
 	}
