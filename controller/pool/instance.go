@@ -25,6 +25,7 @@ type instance struct {
 	ready       time.Time // when it last became ready
 	idleSince   time.Time
 	timings     []rouse.Timing // of its last start
+	tier        rouse.Tier     // what its sandbox began as; empty until that is known
 	place       int            // index in the free list it stands in, or -1
 
 	// Written once by the start, before the instance is announced as ready, and

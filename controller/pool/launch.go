@@ -74,6 +74,13 @@ func (r *revision) bringUp(i *instance) (timings []rouse.Timing, err error) {
 	if err != nil {
 		return nil, err
 	}
+	tier, mount := placed(i.sandbox)
+	r.mu.Lock()
+	i.tier = tier
+	r.mu.Unlock()
+	if mount > 0 {
+		clock.add(rouse.PhaseMount, mount)
+	}
 	clock.lap(rouse.PhaseStart)
 	i.target, err = p.config.Attach(r.rev, i.id, i.endpoint)
 	if err != nil {
@@ -85,6 +92,14 @@ func (r *revision) bringUp(i *instance) (timings []rouse.Timing, err error) {
 	}
 	clock.lap(rouse.PhaseInit)
 	return clock.timings, nil
+}
+
+// placed is what a start in s began with, and how long it took to mount the files.
+func placed(s driver.Sandbox) (rouse.Tier, time.Duration) {
+	if p, ok := s.(driver.Placed); ok {
+		return p.Placed()
+	}
+	return rouse.TierCold, 0
 }
 
 func (r *revision) ready(i *instance) error {
@@ -173,6 +188,12 @@ func (w *stopwatch) lap(phase rouse.Phase) {
 	now := time.Now()
 	w.timings = append(w.timings, rouse.Timing{Phase: phase, Took: now.Sub(w.last)})
 	w.last = now
+}
+
+// add books a part of the running phase as a phase of its own.
+func (w *stopwatch) add(phase rouse.Phase, took time.Duration) {
+	w.timings = append(w.timings, rouse.Timing{Phase: phase, Took: took})
+	w.last = w.last.Add(took)
 }
 
 func sum(timings []rouse.Timing) (total time.Duration) {

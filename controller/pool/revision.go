@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -118,6 +119,10 @@ func (r *revision) lease(i *instance, w *waiter, since time.Time, waited bool) *
 	if waited {
 		// Reading what the start wrote is safe: the grant came after it.
 		l.Cold, l.Timings = coldTimings(i, since)
+	}
+	l.Tier = rouse.TierWarm
+	if l.Cold {
+		l.Tier = cmp.Or(i.tier, rouse.TierCold)
 	}
 	return l
 }

@@ -54,7 +54,7 @@ func (p *Pool) Instances() []rouse.Instance {
 		for i := range r.state.instances {
 			list = append(list, rouse.Instance{
 				ID: i.id, Function: r.rev.Function, Revision: r.rev.ID, State: i.state,
-				Provisioned: i.provisioned, Adopted: i.adopted, InFlight: i.inUse, Served: i.served,
+				Provisioned: i.provisioned, Adopted: i.adopted, Tier: i.tier, InFlight: i.inUse, Served: i.served,
 				Memory: r.rev.Spec.Memory, Created: i.created, IdleSince: i.idleSince, Driver: p.config.Driver.Name(),
 			})
 		}
