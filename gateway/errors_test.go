@@ -114,7 +114,12 @@ func TestTimingsTellWhatARequestWaitedFor(t *testing.T) {
 			t.Error(got)
 		}
 		h = http.Header{}
-		gateway.SetTimings(h, &rouse.Lease{}, began)
+		gateway.SetTimings(h, &rouse.Lease{Cold: true, Tier: rouse.TierCell}, began)
+		if h.Get("X-Rouse-Start") != "cell" {
+			t.Errorf("from a cell: %v", h)
+		}
+		h = http.Header{}
+		gateway.SetTimings(h, &rouse.Lease{Tier: rouse.TierWarm}, began)
 		if h.Get("X-Rouse-Start") != "warm" || len(h) != 1 {
 			t.Errorf("warm: %v", h)
 		}

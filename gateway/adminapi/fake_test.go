@@ -193,7 +193,7 @@ func (p *platform) StopInstance(id rouse.InstanceID) error {
 }
 
 func (p *platform) Stats() Stats {
-	return Stats{InFlight: 1, Waiting: 3, MemoryBudget: rouse.GB, MemoryInUse: 512 * rouse.MB}
+	return Stats{InFlight: 1, Waiting: 3, MemoryBudget: rouse.GB, MemoryInUse: 512 * rouse.MB, Cells: &rouse.Cells{Most: 4, Ready: 3, Making: 1}}
 }
 
 func (p *platform) AddZip(_ context.Context, r io.Reader) (Artifact, error) {

@@ -55,6 +55,7 @@ type Stats struct {
 	Waiting      int
 	MemoryBudget rouse.Bytes // 0 is no limit
 	MemoryInUse  rouse.Bytes
+	Cells        *rouse.Cells // nil where the driver has none
 }
 
 // Uploads takes in code.

@@ -71,6 +71,7 @@ var described = map[string]reflect.Type{
 	"Publication":      reflect.TypeFor[Publication](),
 	"Alias":            reflect.TypeFor[rouse.Alias](),
 	"Instance":         reflect.TypeFor[rouse.Instance](),
+	"Cells":            reflect.TypeFor[rouse.Cells](),
 	"LogLine":          reflect.TypeFor[LogLine](),
 	"Status":           reflect.TypeFor[Status](),
 }

@@ -78,7 +78,8 @@ func TestInstancesAreListedByFunctionAndAge(t *testing.T) {
 func TestStatusIsThePlatformAtAGlance(t *testing.T) {
 	got := want[Status](t, serve(t, newPlatform()), 200, "GET", "/api/v1/status", "")
 	if got.Version != "1.2.3" || got.Driver != "process" || got.DriverReason == "" || got.Functions != 2 || got.Instances["ready"] != 2 ||
-		got.InFlight != 1 || got.Waiting != 3 || got.MemoryBudget != rouse.GB || got.MemoryInUse != 512*rouse.MB || got.Started != "2026-01-02T03:04:05Z" {
+		got.InFlight != 1 || got.Waiting != 3 || got.MemoryBudget != rouse.GB || got.MemoryInUse != 512*rouse.MB || got.Started != "2026-01-02T03:04:05Z" ||
+		got.Cells == nil || got.Cells.Ready != 3 {
 		t.Errorf("got %+v", got)
 	}
 }

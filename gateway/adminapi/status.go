@@ -19,6 +19,7 @@ func (a *api) status(c *gateway.Call) error {
 		Waiting:      stats.Waiting,
 		MemoryBudget: stats.MemoryBudget,
 		MemoryInUse:  stats.MemoryInUse,
+		Cells:        stats.Cells,
 		Started:      a.Started.UTC().Format(time.RFC3339),
 	}
 	for _, i := range a.Pool.Instances() {

@@ -55,6 +55,7 @@ type Status struct {
 	Waiting      int            `json:"waiting"`
 	MemoryBudget rouse.Bytes    `json:"memory_budget"`
 	MemoryInUse  rouse.Bytes    `json:"memory_in_use"` // sum of the instances' limits
+	Cells        *rouse.Cells   `json:"cells,omitempty"` // spare sandboxes, where the driver keeps them
 	Started      string         `json:"started"`
 }
 

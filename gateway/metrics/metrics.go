@@ -33,10 +33,11 @@ type Config struct {
 // Snapshot is the platform's state at one moment.
 type Snapshot struct {
 	Instances    []rouse.Instance
-	Waiting      int         // requests that wait for an instance
-	QueueBytes   rouse.Bytes // what they hold in memory
-	MemoryBudget rouse.Bytes // 0 is no limit
-	MemoryInUse  rouse.Bytes // sum of the instances' limits
+	Waiting      int          // requests that wait for an instance
+	QueueBytes   rouse.Bytes  // what they hold in memory
+	MemoryBudget rouse.Bytes  // 0 is no limit
+	MemoryInUse  rouse.Bytes  // sum of the instances' limits
+	Cells        *rouse.Cells // nil where the driver has none
 }
 
 // Metrics owns a registry of its own; nothing is global.
@@ -78,7 +79,7 @@ func New(cfg Config) *Metrics {
 		}, []string{"function", "outcome"}),
 		phases: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "rouse_start_phase_seconds",
-			Help:    "How long each phase of successful starts took: queue (permission to start), sandbox (making it), start (placing the code and starting the process), init (the code getting ready).",
+			Help:    "How long each phase of successful starts took: queue (permission to start), sandbox (making it, or taking one that was made ahead), mount (laying the files over a cell's), start (placing the code and starting the process), init (the code getting ready).",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"phase"}),
 		evictions: prometheus.NewCounterVec(prometheus.CounterOpts{

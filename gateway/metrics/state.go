@@ -24,10 +24,14 @@ var (
 		"Memory that instances may have together by their limits; 0 is no limit.", nil, nil)
 	memoryInUseDesc = prometheus.NewDesc("rouse_memory_in_use_bytes",
 		"Sum of the memory limits of all instances.", nil, nil)
+	cellsDesc = prometheus.NewDesc("rouse_cells",
+		"Spare sandboxes by state: ready, making; none are reported where the driver has none.", []string{"state"}, nil)
+	cellMemoryDesc = prometheus.NewDesc("rouse_cell_memory_bytes",
+		"Memory of one spare sandbox, measured, with what the engine runs for it; only while there is one.", nil, nil)
 )
 
 func (s state) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{inFlightDesc, waitingDesc, queueBytesDesc, instancesDesc, memoryBudgetDesc, memoryInUseDesc} {
+	for _, d := range []*prometheus.Desc{inFlightDesc, waitingDesc, queueBytesDesc, instancesDesc, memoryBudgetDesc, memoryInUseDesc, cellsDesc, cellMemoryDesc} {
 		ch <- d
 	}
 }
@@ -61,4 +65,11 @@ func (s state) Collect(ch chan<- prometheus.Metric) {
 	gauge(queueBytesDesc, float64(snap.QueueBytes))
 	gauge(memoryBudgetDesc, float64(snap.MemoryBudget))
 	gauge(memoryInUseDesc, float64(snap.MemoryInUse))
+	if c := snap.Cells; c != nil {
+		gauge(cellsDesc, float64(c.Ready), "ready")
+		gauge(cellsDesc, float64(c.Making), "making")
+		if c.Memory > 0 {
+			gauge(cellMemoryDesc, float64(c.Memory))
+		}
+	}
 }
