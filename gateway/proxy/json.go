@@ -77,14 +77,11 @@ func endOfValue(b []byte, i int) int {
 	for ; ; i++ {
 		switch b[i] {
 		case '"':
-			for i++; b[i] != '"'; i++ {
-				if b[i] == '\\' {
-					i++
-				}
-			}
+			end, _ := skipString(b, i)
 			if depth == 0 {
-				return i + 1
+				return end
 			}
+			i = end - 1
 		case '{', '[':
 			depth++
 		case '}', ']':

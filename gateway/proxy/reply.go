@@ -27,8 +27,8 @@ func parseReply(payload []byte) (*reply, error) {
 	if len(payload) == 0 {
 		return &reply{status: http.StatusOK, header: http.Header{}}, nil
 	}
-	if !json.Valid(payload) {
-		if prelude, body, ok := bytes.Cut(payload, eightNULs); ok && json.Valid(prelude) && isObject(prelude) {
+	if !valid(payload) {
+		if prelude, body, ok := bytes.Cut(payload, eightNULs); ok && valid(prelude) && isObject(prelude) {
 			rep := &reply{status: http.StatusOK, header: http.Header{}}
 			if err := members(prelude, rep.member); err != nil {
 				return nil, err
