@@ -9,7 +9,6 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -64,7 +63,7 @@ func (x *exchange) forward(p *Proxy, ctx context.Context, cancel context.CancelC
 	defer timer.Stop()
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: x.informational})
 	out := x.outgoing(ctx)
-	if err := x.readAhead(out); err != nil {
+	if err := x.readAhead(ctx, out); err != nil {
 		return err
 	}
 	if x.body != nil {
@@ -234,23 +233,21 @@ const smallBody = 16 << 10
 
 // readAhead takes a small body in, within the function's timeout. Bodies of
 // unknown length and those that the function is to ask for first stay streams.
-func (x *exchange) readAhead(out *http.Request) error {
+func (x *exchange) readAhead(ctx context.Context, out *http.Request) error {
 	r := x.call.Request
 	if x.body == nil || r.ContentLength < 0 || r.ContentLength > smallBody || len(r.Header["Expect"]) > 0 || len(r.Trailer) > 0 {
 		return nil
 	}
-	rc := http.NewResponseController(x.call.Writer)
-	rc.SetReadDeadline(time.Now().Add(x.call.Revision.Spec.Timeout.D()))
+	// The deadline stays, so that the server does not wait for the rest either.
+	stop := context.AfterFunc(ctx, func() { http.NewResponseController(x.call.Writer).SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
 	b := make([]byte, r.ContentLength)
 	_, err := io.ReadFull(r.Body, b)
 	if err != nil {
-		// The deadline stays, so that the server does not wait for the rest either.
 		x.call.Writer.Header().Set("Connection", "close")
-	} else {
-		rc.SetReadDeadline(time.Time{})
 	}
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case err != nil && context.Cause(ctx) == errTimeout:
 		return rouse.Errorf(rouse.Timeout, "the request's body did not arrive within the function's timeout of %s", x.call.Revision.Spec.Timeout)
 	case err != nil:
 		return gateway.ErrClientGone
