@@ -35,8 +35,8 @@ func Station(leaser rouse.Leaser) gateway.Station {
 }
 
 func acquire(leaser rouse.Leaser, c *gateway.Call) (*rouse.Lease, error) {
-	ctx, cancel := context.WithTimeout(c.Request.Context(), c.Function.Settings.Hold.D())
-	defer cancel()
+	ctx := &patience{Context: c.Request.Context(), hold: c.Function.Settings.Hold.D()}
+	defer ctx.end()
 	lease, err := leaser.Acquire(ctx, c.Revision.ID, rouse.Bytes(len(c.Body)))
 	if err == nil {
 		return lease, nil
