@@ -7,7 +7,7 @@ import (
 )
 
 // Close drains the pool: nothing new is taken, what runs is finished, idle
-// instances are stopped. When ctx ends first, waiters fail and what still runs
+// instances and those that start for nobody are stopped. When ctx ends first, waiters fail and what still runs
 // is ended. It returns when no sandbox is left, or the error of those that
 // could not be removed.
 func (p *Pool) Close(ctx context.Context) error {
@@ -44,9 +44,25 @@ func (p *Pool) closeAll(atOnce bool) {
 // empty waits until no sandbox is left and says whether that came before ctx's end.
 func (p *Pool) empty(ctx context.Context) bool {
 	for p.ledger.sandboxes() > 0 {
+		if p.startsForNobody() {
+			p.end()
+		}
 		select {
 		case <-p.left:
 		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// startsForNobody says that all that is left is starting, and no request waits for it.
+func (p *Pool) startsForNobody() bool {
+	for r := range p.all() {
+		r.mu.Lock()
+		needed := r.state.waiters.len > 0 || len(r.state.instances) > r.state.starting
+		r.mu.Unlock()
+		if needed {
 			return false
 		}
 	}

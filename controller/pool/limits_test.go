@@ -204,6 +204,29 @@ func TestRetiredRevisionFinishesItsRequestsAndGoes(t *testing.T) {
 	})
 }
 
+func TestCloseDoesNotWaitForStartsThatNobodyNeeds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		b.fake.OnMake = func(ctx context.Context, _ class) error {
+			select {
+			case <-time.After(time.Minute):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		ctx, leave := context.WithTimeout(t.Context(), time.Second)
+		defer leave()
+		if _, err := b.Acquire(ctx, b.rev.ID, 0); err == nil {
+			t.Fatal("an instance was ready at once")
+		}
+		began := time.Now()
+		if err := b.Close(t.Context()); err != nil || time.Since(began) > time.Second {
+			t.Errorf("Close took %s: %v", time.Since(began), err)
+		}
+	})
+}
+
 func TestCloseWaitsForRequestsUntilItsDeadline(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBench(t, nil)
