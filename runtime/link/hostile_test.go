@@ -176,7 +176,7 @@ func TestUnaskedRepliesAndTheirDescriptorsAreDropped(t *testing.T) {
 	s := visit(t, l).pose(l)
 	before := openFiles(t, os.Getpid())
 	for i := range 50 {
-		if err := s.Send(wire.Message{Kind: wire.KindReply, Seq: uint64(i + 1)}, 0, 1, 2, 0); err != nil {
+		if err := s.Send(wire.Message{Kind: wire.KindReply, Seq: uint64(i + 1000)}, 0, 1, 2, 0); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Send(wire.Message{Kind: wire.KindExit, Exit: &wire.Exit{Run: i + 1}}, 0, 1); err != nil {
