@@ -27,6 +27,24 @@ type Endpoint struct {
 	Kept *Kept
 }
 
+// Close gives up an endpoint that nobody has taken into use. It does not end
+// the process.
+func (e Endpoint) Close() {
+	if e.RuntimeAPI != nil {
+		e.RuntimeAPI.Close()
+	}
+	for _, stream := range []io.Closer{e.Stdout, e.Stderr} {
+		if stream != nil {
+			stream.Close()
+		}
+	}
+	if e.Kept != nil {
+		for _, conn := range e.Kept.Conns {
+			conn.Close()
+		}
+	}
+}
+
 // Process is a function's process with its descendants. It may end and be
 // started again while the sandbox and its /tmp live on.
 type Process interface {

@@ -63,6 +63,7 @@ func (p *Pool) adopt(ctx context.Context, sandbox driver.Sandbox) bool {
 	}
 	r, err := p.revision(id)
 	if err != nil {
+		endpoint.Close()
 		return false // its function was deleted or deployed over since
 	}
 	target, err := p.config.Attach(r.rev, sandbox.ID(), endpoint)

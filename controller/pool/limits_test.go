@@ -2,6 +2,8 @@ package pool
 
 import (
 	"context"
+	"io"
+	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -257,10 +259,14 @@ func TestAdoptedInstanceServesAndTheUnknownOneIsRemoved(t *testing.T) {
 		b := newBench(t, nil)
 		kept := b.fake.Leave(b.rev, nil)
 		spec := rouse.DefaultSpec()
-		orphan := b.fake.Leave(rouse.NewRevision("deleted", spec, time.Now()), nil)
+		conn, far := net.Pipe()
+		orphan := b.fake.Leave(rouse.NewRevision("deleted", spec, time.Now()), &rouse.Kept{Conns: map[int]net.Conn{1: conn}, Waiting: 1})
 		adopted, removed, err := b.Adopt(t.Context())
 		if err != nil || adopted != 1 || removed != 1 || !orphan.Gone() {
 			t.Fatalf("adopted %d, removed %d, %v", adopted, removed, err)
+		}
+		if _, err := far.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("the unknown one's connection: %v, want it closed", err)
 		}
 		l := b.acquire(t)
 		defer l.Release(nil)

@@ -35,7 +35,7 @@ func (l *Link) Launch(ctx context.Context, launch rouse.Launch) (rouse.Endpoint,
 		err = l.start(launch, port, &ep)
 	}
 	if err != nil {
-		closeEndpoint(ep)
+		ep.Close()
 		return rouse.Endpoint{}, err
 	}
 	return ep, nil
@@ -174,22 +174,4 @@ func startOf(launch rouse.Launch, port int) *wire.Start {
 		s.Limits = append(s.Limits, wire.Limit(limit))
 	}
 	return s
-}
-
-// closeEndpoint gives up what a failed Launch or Resume had opened.
-func closeEndpoint(ep rouse.Endpoint) {
-	if ep.RuntimeAPI != nil {
-		ep.RuntimeAPI.Close()
-	}
-	if ep.Stdout != nil {
-		ep.Stdout.Close()
-	}
-	if ep.Stderr != nil {
-		ep.Stderr.Close()
-	}
-	if ep.Kept != nil {
-		for _, conn := range ep.Kept.Conns {
-			conn.Close()
-		}
-	}
 }

@@ -193,7 +193,7 @@ type output struct {
 }
 
 func newOutput(t testing.TB, ep rouse.Endpoint) *output {
-	t.Cleanup(func() { closeEndpoint(ep) })
+	t.Cleanup(func() { ep.Close() })
 	return &output{ep, t, bufio.NewReader(ep.Stdout), bufio.NewReader(ep.Stderr)}
 }
 

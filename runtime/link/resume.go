@@ -30,7 +30,7 @@ func (l *Link) Resume(ctx context.Context, inspect rouse.Inspect) (rouse.Revisio
 	}
 	ep := rouse.Endpoint{Process: process{l}, Keeper: keeper{l}}
 	if err := l.takeBack(ctx, *rec, hello.Held, &ep); err != nil {
-		closeEndpoint(ep)
+		ep.Close()
 		return "", rouse.Endpoint{}, err
 	}
 	return rec.Revision, ep, nil

@@ -91,7 +91,7 @@ func TestAKeptConnectionGoesOnWithItsPoll(t *testing.T) {
 		}
 		expectPoll(t, conn)
 		o.Keeper.Idle(slot)
-		closeEndpoint(o.Endpoint)
+		o.Close()
 		conn.Close()
 
 		o = b.resume()
