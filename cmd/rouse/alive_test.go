@@ -116,22 +116,27 @@ func TestWarmInstancesSurviveKillsAndOrphansDoNot(t *testing.T) {
 		w.rogue("idle")
 		w.rogue("busy", "--timeout", "1m")
 		w.rogue("web", "--contract", "http")
-		w.rogue("gone", "--no-wait")
+		w.rogue("starting", "--no-wait", "--env", "INIT=600000")
 		pids := map[string]int{}
 		for _, name := range []string{"idle", "busy", "web"} {
 			pids[name] = w.do(name, order{Do: "write", Text: name}).PID
 		}
 		w.do("busy", order{Do: "daemons", Text: mark, N: 1})
-		lost := make(chan error, 1)
-		go func() {
-			_, err := p.try("busy", order{Do: "never"})
-			lost <- err
-		}()
+		lost := make(chan error, 2)
+		for _, name := range []string{"busy", "starting"} {
+			go func() {
+				_, err := p.try(name, order{Do: "never"})
+				lost <- err
+			}()
+		}
 		w.waitForLog("busy", "never")
+		until(t, "all four are there", func() bool { return strings.Count(w.must("ps"), "starting") >= 2 })
 		w.rests(1)
 		_ = p.signal(unix.SIGKILL) // says that it was killed
-		if err := <-lost; err == nil {
-			t.Error("the request that ran was answered")
+		for range 2 {
+			if err := <-lost; err == nil {
+				t.Error("a request was answered")
+			}
 		}
 
 		p = newProgram(t, data, driver)

@@ -38,7 +38,7 @@ func TestBadDeploymentsAreRefusedAndChangeNothing(t *testing.T) {
 			{[]string{"deploy", "-f", project}, `rouse.yaml:4:5: unknown key "memmory"; did you mean "memory"?`},
 			{append(append([]string{"deploy", "f"}, code...), "--memory", "0"), "at least 16MB"},
 			{append(append([]string{"deploy", "f"}, code...), "--memory", "-1GB"), "at least 16MB"},
-			{append(append([]string{"deploy", "f"}, code...), "--memory", "900000GB"), "this host has"},
+			{append(append([]string{"deploy", "f"}, code...), "--memory", "900000GB"), "memory 900000GB: "},
 			{append(append([]string{"deploy", "f"}, code...), "--cpu", "1000"), "this host has"},
 			{append(append([]string{"deploy", "f"}, code...), "--timeout", "0"), "more than 0"},
 			{append(append([]string{"deploy", "f"}, code...), "--concurrency", "2"), "one event at a time"},
