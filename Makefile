@@ -1,7 +1,7 @@
 # Rouse: `make demo` shows it working, `make test` proves it. `make help` lists the rest.
 
 GO          ?= go
-STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@2026.2.2
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK ?= golang.org/x/vuln/cmd/govulncheck@v1.9.0
 VERSION     ?= $(shell git describe --tags --dirty 2>/dev/null)
 LDFLAGS     := -s -w -X main.release=$(VERSION)
