@@ -33,6 +33,7 @@ type config struct {
 	MemoryBudget rouse.Bytes `yaml:"memory_budget" doc:"memory of all instances together; 0 is four fifths of the host's"`
 	MaxInstances int         `yaml:"max_instances_total" doc:"most instances on this host"`
 	MaxStarts    int         `yaml:"max_starts" doc:"most starts at once; 0 is two for each core, at least 4"`
+	Cells        int         `yaml:"cells" doc:"most spare sandboxes, from which functions start in milliseconds; 0 makes each sandbox when it is needed"`
 
 	MaxEvent     rouse.Bytes    `yaml:"max_event" doc:"largest event of a lambda function, encoded, at most 64MB"`
 	MaxBody      rouse.Bytes    `yaml:"max_body" doc:"largest request body of an http function"`
@@ -46,7 +47,7 @@ type config struct {
 
 func defaultConfig() config {
 	return config{
-		Listen: "127.0.0.1:8080", Driver: "auto", Reconnect: rouse.Duration(time.Minute), MaxInstances: 1000,
+		Listen: "127.0.0.1:8080", Driver: "auto", Reconnect: rouse.Duration(time.Minute), MaxInstances: 1000, Cells: 2,
 		MaxEvent: 6 * rouse.MB, MaxBody: 100 * rouse.MB, MaxCode: 250 * rouse.MB,
 		SlowBody: rouse.Duration(30 * time.Second), DrainTimeout: rouse.Duration(30 * time.Second),
 		LogFormat: "text", LogLevel: "info",
@@ -168,6 +169,8 @@ func (c *config) validate() error {
 		return fmt.Errorf("max_instances_total %d: must be at least 1", c.MaxInstances)
 	case c.MaxStarts < 1:
 		return fmt.Errorf("max_starts %d: must be at least 1", c.MaxStarts)
+	case c.Cells < 0 || c.Cells > 1000:
+		return fmt.Errorf("cells %d: must be 0 (none) to 1000", c.Cells)
 	case c.MaxEvent < rouse.KB || c.MaxEvent > 64*rouse.MB:
 		return fmt.Errorf("max_event %s: must be 1KB to 64MB", c.MaxEvent)
 	case c.MaxBody < rouse.KB:

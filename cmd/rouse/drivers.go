@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/artifact/rootfs"
+	"github.com/rousehq/rouse/controller/cells"
 	"github.com/rousehq/rouse/controller/driver"
 	"github.com/rousehq/rouse/controller/driver/docker"
 	"github.com/rousehq/rouse/controller/driver/process"
@@ -25,6 +27,7 @@ type base struct {
 	agent     string // path of rouse-agent
 	data      string
 	owner     string // names the data directory
+	cells     int    // most spare sandboxes
 	log       *slog.Logger
 }
 
@@ -40,9 +43,22 @@ var drivers = []struct {
 func openDocker(ctx context.Context, b base) (driver.Driver, error) {
 	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()
-	return docker.New(ctx, docker.Options{
-		Agents: b.agents, Planner: b.planner, Artifacts: b.artifacts, Agent: b.agent, Owner: b.owner, Log: b.log,
-	})
+	o := docker.Options{
+		Agents: b.agents, Planner: b.planner, Artifacts: b.artifacts, Agent: b.agent, Data: b.data, Owner: b.owner, Log: b.log,
+	}
+	if b.cells == 0 {
+		return docker.New(ctx, o)
+	}
+	images, err := rootfs.Open(filepath.Join(b.data, "images"), rootfs.Options{})
+	if err != nil {
+		return nil, err
+	}
+	o.Roots = roots{images}
+	d, err := docker.New(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return cells.New(d, cells.Options{Most: b.cells, Log: b.log}), nil
 }
 
 func openProcess(_ context.Context, b base) (driver.Driver, error) {

@@ -73,21 +73,24 @@ func (p catalogPool) Running(id rouse.RevisionID) bool {
 }
 
 // apiPool is the pool as the API wants it.
-type apiPool struct{ *pool.Pool }
+type apiPool struct {
+	*pool.Pool
+	cells func() *rouse.Cells
+}
 
 var _ adminapi.Pool = apiPool{}
 
 func (p apiPool) Stats() adminapi.Stats {
 	s := p.Pool.Stats()
-	return adminapi.Stats{InFlight: s.InFlight, Waiting: s.Waiting, MemoryBudget: s.MemoryBudget, MemoryInUse: s.MemoryInUse}
+	return adminapi.Stats{InFlight: s.InFlight, Waiting: s.Waiting, MemoryBudget: s.MemoryBudget, MemoryInUse: s.MemoryInUse, Cells: p.cells()}
 }
 
 // snapshot is the pool's state for a scrape.
-func snapshot(p *pool.Pool) metrics.Snapshot {
+func snapshot(p *pool.Pool, cells *rouse.Cells) metrics.Snapshot {
 	s := p.Stats()
 	return metrics.Snapshot{
 		Instances: p.Instances(), Waiting: s.Waiting, QueueBytes: s.QueueBytes,
-		MemoryBudget: s.MemoryBudget, MemoryInUse: s.MemoryInUse,
+		MemoryBudget: s.MemoryBudget, MemoryInUse: s.MemoryInUse, Cells: cells,
 	}
 }
 

@@ -97,15 +97,39 @@ func (a *app) psCommand() *cobra.Command {
 		}
 		if len(list) == 0 {
 			fmt.Fprintln(a.stderr, "Nothing runs; functions start when they are called.")
+		} else if err := printInstances(a.stdout, time.Now(), list); err != nil {
+			return err
+		}
+		if len(args) > 0 {
 			return nil
 		}
-		return printInstances(a.stdout, time.Now(), list)
+		status, err := c.Status(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if status.Cells != nil {
+			fmt.Fprintf(a.stderr, "Functions start from %s.\n", cellsText(status.Cells))
+		}
+		return nil
 	}
 	return cmd
 }
 
+// cellsText says in words what functions start from.
+func cellsText(c *rouse.Cells) string {
+	switch {
+	case c == nil:
+		return "nothing kept ahead"
+	case c.Unused != "":
+		return "nothing kept ahead, since cells cannot be used: " + c.Unused
+	case c.Memory > 0:
+		return fmt.Sprintf("spare cells (%d of %d ready, %s each)", c.Ready, c.Most, sizeText(int64(c.Memory)))
+	}
+	return fmt.Sprintf("spare cells (%d of %d ready)", c.Ready, c.Most)
+}
+
 func printInstances(w io.Writer, now time.Time, list []rouse.Instance) error {
-	t := newTable(w, "INSTANCE", "FUNCTION", "REVISION", "STATE", "IN FLIGHT", "SERVED", "IDLE", "AGE", "MEMORY")
+	t := newTable(w, "INSTANCE", "FUNCTION", "REVISION", "STATE", "FROM", "IN FLIGHT", "SERVED", "IDLE", "AGE", "MEMORY")
 	for _, i := range list {
 		state := string(i.State)
 		if i.Provisioned {
@@ -115,8 +139,16 @@ func printInstances(w io.Writer, now time.Time, list []rouse.Instance) error {
 		if i.State == rouse.Ready && i.InFlight == 0 {
 			idle = age(now, i.IdleSince)
 		}
-		t.row(string(i.ID), string(i.Function), i.Revision.Short(), state, fmt.Sprint(i.InFlight),
+		t.row(string(i.ID), string(i.Function), i.Revision.Short(), state, from(i), fmt.Sprint(i.InFlight),
 			fmt.Sprint(i.Served), idle, age(now, i.Created), i.Memory.String())
 	}
 	return t.flush()
+}
+
+// from is what an instance was started from.
+func from(i rouse.Instance) string {
+	if i.Adopted {
+		return "earlier run"
+	}
+	return cmp.Or(string(i.Tier), "-")
 }

@@ -105,7 +105,7 @@ func (p *platform) open(ctx context.Context) error {
 	}
 	p.driver, p.reason, err = openDriver(ctx, p.config.Driver, base{
 		agents: agents{p.agents}, planner: bootstrap.Planner{}, artifacts: p.artifacts,
-		agent: agentFile, data: data, owner: owner, log: p.log,
+		agent: agentFile, data: data, owner: owner, cells: p.config.Cells, log: p.log,
 	})
 	if err != nil {
 		return err
@@ -117,7 +117,7 @@ func (p *platform) open(ctx context.Context) error {
 func (p *platform) openControl(ctx context.Context) error {
 	p.metrics = metrics.New(metrics.Config{
 		Version: version(), Driver: p.driver.Name(), Log: p.log,
-		Snapshot: func() metrics.Snapshot { return snapshot(p.pool) },
+		Snapshot: func() metrics.Snapshot { return snapshot(p.pool, p.cells()) },
 		Exists:   func(name rouse.FunctionName) bool { _, err := p.catalog.Function(name); return err == nil },
 	})
 	p.pool = pool.New(pool.Config{
@@ -170,12 +170,42 @@ func (p *platform) collect() {
 		if len(removed) > 0 {
 			p.log.Info("removed unused code", "artifacts", len(removed))
 		}
+		p.collectFiles()
 		select {
 		case <-again.C:
 		case <-p.life.Done():
 			return
 		}
 	}
+}
+
+// collectFiles has the driver remove what it keeps for revisions that are gone.
+func (p *platform) collectFiles() {
+	keeper, ok := p.driver.(driver.Collector)
+	if !ok {
+		return
+	}
+	var specs []rouse.Spec
+	for rev := range p.catalog.Revisions() {
+		specs = append(specs, rev.Spec)
+	}
+	removed, err := keeper.Collect(p.life, specs)
+	if err != nil && p.life.Err() == nil {
+		p.log.Warn("removing unused images", "error", err)
+	}
+	if removed > 0 {
+		p.log.Info("removed unused images", "files", removed)
+	}
+}
+
+// cells is what there is of spare sandboxes; nil where the driver keeps none.
+func (p *platform) cells() *rouse.Cells {
+	keeper, ok := p.driver.(interface{ Cells() rouse.Cells })
+	if !ok {
+		return nil
+	}
+	now := keeper.Cells()
+	return &now
 }
 
 // inUse says of code whether something refers to it.
@@ -207,7 +237,7 @@ func (p *platform) handler(stopping context.Context) http.Handler {
 		router: router,
 		data:   gateway.Entry(data, p.log),
 		admin: adminapi.New(adminapi.Config{
-			Catalog: p.catalog, Pool: apiPool{p.pool}, Uploads: uploads{p.artifacts}, Logs: functionLogs{p.logs},
+			Catalog: p.catalog, Pool: apiPool{p.pool, p.cells}, Uploads: uploads{p.artifacts}, Logs: functionLogs{p.logs},
 			Stations: stations, Guard: guard, Schema: project.Schema(), MaxUpload: c.MaxCode,
 			Version: version(), Driver: p.driver.Name(), DriverReason: p.reason, Started: time.Now(), Log: p.log,
 		}),

@@ -23,6 +23,7 @@ type Options struct {
 type Inner interface {
 	driver.Driver
 	driver.CellMaker
+	driver.Collector
 }
 
 // Driver hands out spare cells where its inner driver can use them.
@@ -43,6 +44,7 @@ type Driver struct {
 var (
 	_ driver.Driver    = (*Driver)(nil)
 	_ driver.CellMaker = (*Driver)(nil)
+	_ driver.Collector = (*Driver)(nil)
 )
 
 // New makes a Driver in front of inner, which it owns. It makes no cell before
@@ -66,6 +68,11 @@ func (d *Driver) CellFor(c driver.Class) (driver.Class, bool) { return d.inner.C
 
 // NoCells is the inner driver's.
 func (d *Driver) NoCells() string { return d.inner.NoCells() }
+
+// Collect is the inner driver's.
+func (d *Driver) Collect(ctx context.Context, specs []rouse.Spec) (int, error) {
+	return d.inner.Collect(ctx, specs)
+}
 
 // Make returns a spare cell at once, makes one when there is none, and makes a
 // sandbox of the class itself when a cell will not do or cannot be made.

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"context"
 	"time"
 
 	"github.com/rousehq/rouse"
@@ -21,6 +22,13 @@ func Cell(n rouse.Network) Class { return Class{Network: n} }
 
 // IsCell says whether sandboxes of the class are made empty.
 func (c Class) IsCell() bool { return c == Cell(c.Network) }
+
+// Collector is a driver that keeps files for revisions, beside their code.
+type Collector interface {
+	// Collect removes what none of specs needs and nothing runs from, and returns
+	// how many things that were. It blocks on the disk.
+	Collect(ctx context.Context, specs []rouse.Spec) (removed int, err error)
+}
 
 // Placed is a sandbox that can tell, once it was assigned, how that went.
 type Placed interface {

@@ -53,7 +53,11 @@ func (d *Driver) probeCells(security []string) {
 			}
 		}
 	}
-	if err := mount.Probe(d.Data); err != nil {
+	err := mount.Probe(d.Data)
+	if err == nil {
+		err = d.Roots.Probe()
+	}
+	if err != nil {
 		d.unused = err.Error()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
@@ -31,8 +33,12 @@ const functionImage = "rouse-conformance-fn"
 // owner labels this package's containers, apart from those of a Rouse that runs.
 const owner = "rouse-docker-test"
 
-func TestConformanceOfImages(t *testing.T) {
-	api := engine(t)
+func TestConformanceOfImages(t *testing.T) { drivertest.Run(t, imageSuite(t, engine(t))) }
+
+func TestConformanceOfRuntimes(t *testing.T) { drivertest.Run(t, runtimeSuite(t, engine(t))) }
+
+// imageSuite runs an image that names much of what an image can.
+func imageSuite(t *testing.T, api *client.Client) drivertest.Suite {
 	s := suite(t, api)
 	s.Spec = func(w drivertest.World) rouse.Spec {
 		importImage(t, api, functionImage, map[string]string{"fn": w.Program}, "ENTRYPOINT [\"/fn\"]", "USER tester", "WORKDIR /srv", "ENV COLOR=red", "VOLUME /data")
@@ -41,11 +47,11 @@ func TestConformanceOfImages(t *testing.T) {
 	s.User, s.Cwd = "1234:1235", "/srv"
 	s.Scratch = "/data"
 	s.ReadOnly = []string{"/new", "/etc/new", "/srv/new"}
-	drivertest.Run(t, s)
+	return s
 }
 
-func TestConformanceOfRuntimes(t *testing.T) {
-	api := engine(t)
+// runtimeSuite runs code on a base image.
+func runtimeSuite(t *testing.T, api *client.Client) drivertest.Suite {
 	s := suite(t, api)
 	s.Spec = func(w drivertest.World) rouse.Spec {
 		importImage(t, api, drivertest.BaseImage, nil)
@@ -53,7 +59,7 @@ func TestConformanceOfRuntimes(t *testing.T) {
 	}
 	s.User, s.Cwd = "1051:1051", "/var/task"
 	s.ReadOnly = []string{"/new", "/etc/new"}
-	drivertest.Run(t, s)
+	return s
 }
 
 // engine is a client of the engine. Without one the test is skipped, except
@@ -72,11 +78,26 @@ func engine(t *testing.T) *client.Client {
 	}
 	t.Cleanup(func() {
 		for _, name := range []string{functionImage, drivertest.BaseImage} {
-			_, _ = api.ImageRemove(context.Background(), name, image.RemoveOptions{Force: true})
+			removeImage(t, api, name)
 		}
 		api.Close()
 	})
 	return api
+}
+
+func removeImage(t *testing.T, api *client.Client, name string) {
+	t.Helper()
+	_, err := api.ImageRemove(context.Background(), name, image.RemoveOptions{Force: true})
+	if err != nil && !errdefs.IsNotFound(err) {
+		t.Error(err)
+	}
+}
+
+func decodeJSON(t *testing.T, r io.Reader, value any) {
+	t.Helper()
+	if err := json.NewDecoder(r).Decode(value); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func agentProgram(t *testing.T) string {
@@ -131,6 +152,11 @@ func containers(t *testing.T, api *client.Client) []string {
 
 func start(t *testing.T, w drivertest.World, agent string) drivertest.Host {
 	t.Helper()
+	return startWith(t, w, agent, nil)
+}
+
+func startWith(t *testing.T, w drivertest.World, agent string, roots docker.Roots) drivertest.Host {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	host, err := link.New(filepath.Join(w.Dir, "run"), link.Options{Reconnect: time.Minute, Log: log})
 	if err != nil {
@@ -140,6 +166,8 @@ func start(t *testing.T, w drivertest.World, agent string) drivertest.Host {
 		Agents:    drivertest.AgentsOf(host.Expect, host.Left),
 		Planner:   w.Planner,
 		Artifacts: w.Artifacts,
+		Roots:     roots,
+		Data:      w.Dir,
 		Agent:     agent,
 		Owner:     owner,
 		Log:       log,

@@ -6,11 +6,17 @@ import (
 	"io"
 	"sync"
 
+	"github.com/containerd/errdefs"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver"
 	"github.com/rousehq/rouse/controller/driver/docker/mount"
 )
 
 // Roots keeps the files of images unpacked on this host.
 type Roots interface {
+	// Probe says why images cannot be unpacked here.
+	Probe() error
 	// Layers are the folders whose overlay is the image's root, the topmost
 	// first. Every one of targets, which are folders where the value is true,
 	// exists in it. It may write folders; it does not wait for anybody.
@@ -20,6 +26,8 @@ type Roots interface {
 	// Unpack reads what the engine saved of an image until it is unpacked. It is
 	// idempotent; report, which may be nil, is told of slow steps.
 	Unpack(ctx context.Context, imageID string, saved io.Reader, report func(string)) error
+	// Collect removes what no image needs for which inUse holds, and nothing mounts.
+	Collect(ctx context.Context, inUse func(imageID string) bool) (removed []string, err error)
 }
 
 // unpacking sees to it that each image is unpacked by one caller at a time.
@@ -104,6 +112,39 @@ func (d *Driver) unpackLater(img image) {
 			d.tooHard(img.id)
 		}
 	}()
+}
+
+var _ driver.Collector = (*Driver)(nil)
+
+// Collect removes the unpacked images that none of specs runs. When the engine
+// cannot say which image a runtime's base is, nothing is removed.
+func (d *Driver) Collect(ctx context.Context, specs []rouse.Spec) (int, error) {
+	if d.Roots == nil {
+		return 0, nil
+	}
+	used := make(map[string]bool)
+	for _, spec := range specs {
+		ref, err := d.base(driver.Plain(rouse.Revision{Spec: spec}).Image)
+		if err != nil {
+			continue // a runtime that this Rouse does not know any more
+		}
+		img, err := d.inspect(ctx, ref)
+		if errdefs.IsNotFound(err) {
+			used[ref] = true // the engine may have lost it, and we not
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		used[img.id] = true
+	}
+	d.cells.mu.Lock()
+	for _, known := range d.named {
+		used[known.image.id] = true
+	}
+	d.cells.mu.Unlock()
+	removed, err := d.Roots.Collect(ctx, func(id string) bool { return used[id] })
+	return len(removed), err
 }
 
 // targets are the places of a cell's root that something is mounted on.

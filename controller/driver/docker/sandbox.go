@@ -82,8 +82,9 @@ func (s *sandbox) make(ctx context.Context, c driver.Class) error {
 	if !c.IsCell() {
 		return nil
 	}
-	err = s.hold()
-	s.d.used(err)
+	if err = s.hold(); err != nil {
+		s.d.used(err)
+	}
 	return err
 }
 

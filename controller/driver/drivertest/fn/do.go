@@ -54,6 +54,10 @@ func do(o order) (any, error) {
 		return nil, sleepers(o.Text, o.N)
 	case "count":
 		return count(o.Text)
+	case "look":
+		return look(), nil
+	case "attack":
+		return attack(), nil
 	case "interfaces":
 		return interfaces()
 	case "dial":

@@ -1,0 +1,98 @@
+package docker_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/artifact/rootfs"
+	"github.com/rousehq/rouse/controller/driver"
+	"github.com/rousehq/rouse/controller/driver/docker"
+)
+
+// images is the store of unpacked images as cmd/rouse joins it to the driver.
+type images struct {
+	*rootfs.Store
+	broken bool // layers are named that are not there
+}
+
+var _ docker.Roots = (*images)(nil)
+
+func newImages(t *testing.T) *images {
+	t.Helper()
+	store, err := rootfs.Open(t.TempDir(), rootfs.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &images{Store: store}
+}
+
+func (i *images) Has(id string) bool {
+	_, ok := i.Root(id)
+	return ok
+}
+
+func (i *images) Layers(id string, targets map[string]bool) ([]string, error) {
+	root, ok := i.Root(id)
+	if !ok {
+		return nil, errors.New("not unpacked")
+	}
+	if i.broken {
+		return []string{"/no/such/layer", "/nor/this"}, nil
+	}
+	var kinds [2][]string
+	for _, target := range slices.Sorted(maps.Keys(targets)) {
+		kind := 0
+		if !targets[target] {
+			kind = 1
+		}
+		kinds[kind] = append(kinds[kind], target)
+	}
+	skeleton, err := i.Skeleton(root, kinds[0], kinds[1])
+	return append([]string{skeleton}, root.Layers...), err
+}
+
+func (i *images) Unpack(ctx context.Context, id string, saved io.Reader, report func(string)) error {
+	_, err := i.Store.Unpack(ctx, id, saved, report)
+	return err
+}
+
+func (i *images) Collect(ctx context.Context, inUse func(string) bool) ([]string, error) {
+	return i.Store.Collect(ctx, inUse, rootfs.Mounted)
+}
+
+// asCells is a driver whose every sandbox begins as a cell, and must end as one.
+type asCells struct {
+	*docker.Driver
+	t *testing.T
+}
+
+func (d asCells) Make(ctx context.Context, c driver.Class) (driver.Sandbox, error) {
+	class, ok := d.CellFor(c)
+	if !ok {
+		d.t.Errorf("no cell for %+v; cells are unused since %q", c, d.NoCells())
+		return d.Driver.Make(ctx, c)
+	}
+	s, err := d.Driver.Make(ctx, class)
+	if err != nil {
+		return nil, err
+	}
+	return occupied{s, d.t}, nil
+}
+
+type occupied struct {
+	driver.Sandbox
+	t *testing.T
+}
+
+func (o occupied) Assign(ctx context.Context, rev rouse.Revision) (rouse.Endpoint, error) {
+	endpoint, err := o.Sandbox.Assign(ctx, rev)
+	if tier, _ := o.Sandbox.(driver.Placed).Placed(); err == nil && tier != rouse.TierCell {
+		o.t.Error("a container had to stand in for a cell")
+	}
+	return endpoint, err
+}
