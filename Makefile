@@ -50,8 +50,8 @@ lint: ## gofmt, vet, staticcheck, and govulncheck where its database can be reac
 generate: ## write the generated references anew (configuration, schema)
 	$(GO) generate ./...
 
-bench: build ## measure, and write bench/RESULTS.md
-	scripts/bench.sh
+bench: ## measure, and write bench/RESULTS.md (BENCH=-quick: few rounds)
+	scripts/bench.sh $(BENCH)
 
 nightly: ## long property, fuzz and soak runs
 	scripts/nightly.sh

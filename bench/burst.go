@@ -50,7 +50,7 @@ func burst(ctx context.Context, l *lab) (results []result, err error) {
 		}
 		ok := got.status[http.StatusOK] == test.accepted && got.status[http.StatusTooManyRequests] == calls-test.accepted &&
 			got.lost == 0 && highest() <= most && starts == most
-		results = append(results, judge(ok, "the counts differ", result{
+		results = append(results, judge(ok, result{
 			Asked:    fmt.Sprintf("%d simultaneous calls at zero, max-instances %d, queue %d (%s)", calls, most, test.queue, d),
 			Bound:    fmt.Sprintf("%d answered, %d get 429, at most %d sandboxes, %d starts", test.accepted, calls-test.accepted, most, most),
 			Measured: fmt.Sprintf("%s; at most %d sandboxes, %.0f starts, %.1f s in all", got, highest(), starts, took.Seconds()),

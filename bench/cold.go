@@ -87,11 +87,11 @@ func (l *lab) beside(ctx context.Context, p *platform) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	rouse, engine := got.median("rouse"), got.median("engine")
-	return judge(rouse <= 1.15*engine, "the engine's own share is most of it; the difference is the agent's start", result{
+	own, engine := got.median("rouse"), got.median("engine")
+	return judge(own <= 1.15*engine, result{
 		Asked:    "first answer from nothing, Docker, static Go function, beside the engine's own create, start and first answer",
 		Bound:    "at most 1.15 ×",
-		Measured: fmt.Sprintf("%.2f × (%.0f ms, engine %.0f ms)", rouse/engine, rouse, engine),
+		Measured: fmt.Sprintf("%.2f × (%.0f ms, engine %.0f ms)", own/engine, own, engine),
 		Medians:  got.medians("ms"),
 	}), nil
 }

@@ -5,35 +5,85 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
+
+	"github.com/rousehq/rouse"
 )
 
-// echoServer is the function program, started on this host.
-func (l *lab) echoServer(ctx context.Context) (*child, error) {
-	return spawn(ctx, func(port string, cmd *exec.Cmd) { cmd.Env = []string{"PORT=" + port} },
-		filepath.Join(l.function, "bootstrap"))
+// server is the address of a function of the http contract in its sandbox.
+const server = "127.0.0.1:8080"
+
+// front is one way to reach a server.
+type front struct {
+	url    string
+	inside []string // the command that runs the client where the server is; nil is here
 }
 
-// reverseProxy is a process with httputil.ReverseProxy in front of a server.
-func (l *lab) reverseProxy(ctx context.Context, server string) (*child, error) {
-	return spawn(ctx, func(port string, cmd *exec.Cmd) { cmd.Env = append(os.Environ(), "PORT="+port) }, l.self, "reverse", server)
+// fronts are other ways to the server that Rouse itself reaches: the very same
+// one, in its container. They run in its network, so that they have one loopback
+// hop to it, and are called on this host's, as Rouse is.
+type fronts struct {
+	sides    []string
+	by       map[string]front
+	children []*child
 }
 
-// reverse is that process: what Go's standard library does best, with as many
-// idle connections as there can be requests.
-func reverse(server string) error {
+// fronts puts the proxies in front of an instance of the http contract.
+func (l *lab) fronts(ctx context.Context, id rouse.InstanceID) (f fronts, err error) {
+	var found struct{ State struct{ Pid int } }
+	if err := newEngine().call(ctx, "GET", "/containers/rouse-"+string(id)+"/json", nil, &found); err != nil {
+		return f, err
+	}
+	inside := []string{"nsenter", "--net=/proc/" + strconv.Itoa(found.State.Pid) + "/ns/net"}
+	f.sides = []string{"rouse", "ReverseProxy", "nginx", "direct"}
+	f.by = map[string]front{"direct": {url: "http://" + server + "/", inside: inside}}
+	for name, start := range map[string]func(net.Listener, []string) (*child, error){
+		"ReverseProxy": func(on net.Listener, inside []string) (*child, error) {
+			return spawn(on, nil, append(inside, l.self, "reverse")...)
+		},
+		"nginx": l.nginx,
+	} {
+		on, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return f, err
+		}
+		c, err := start(on, append([]string(nil), inside...))
+		if err != nil {
+			f.end()
+			return f, fmt.Errorf("%s: %w", name, err)
+		}
+		f.children = append(f.children, c)
+		f.by[name] = front{url: "http://" + c.addr + "/"}
+	}
+	return f, nil
+}
+
+func (f fronts) end() {
+	for _, c := range f.children {
+		c.end()
+	}
+}
+
+// reverse is a process with httputil.ReverseProxy: what Go's standard library
+// does best, with as many idle connections as there can be requests.
+func reverse() error {
+	l, err := net.FileListener(os.NewFile(3, "listener"))
+	if err != nil {
+		return err
+	}
 	p := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: server})
 	p.Transport = &http.Transport{MaxIdleConns: 256, MaxIdleConnsPerHost: 256, DisableCompression: true}
 	p.BufferPool = &buffers{sync.Pool{New: func() any { return make([]byte, 32<<10) }}}
 	// Clients that leave at the end of a measurement are no news.
 	p.ErrorLog = log.New(io.Discard, "", 0)
-	return http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), p)
+	return http.Serve(l, p)
 }
 
 // buffers spares the ReverseProxy an allocation that Rouse's proxy does not make either.
@@ -42,16 +92,14 @@ type buffers struct{ sync.Pool }
 func (b *buffers) Get() []byte  { return b.Pool.Get().([]byte) }
 func (b *buffers) Put(x []byte) { b.Pool.Put(x) }
 
-// nginxProxy is nginx in front of a server, with kept connections and no log.
-func (l *lab) nginxProxy(ctx context.Context, server string) (*child, error) {
+// nginx is nginx with kept connections and no log.
+func (l *lab) nginx(on net.Listener, inside []string) (*child, error) {
 	dir := filepath.Join(l.dir, "nginx")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
 	file := filepath.Join(dir, "nginx.conf")
-	var wrong error
-	c, err := spawn(ctx, func(port string, cmd *exec.Cmd) {
-		wrong = os.WriteFile(file, fmt.Appendf(nil, `
+	config := fmt.Appendf(nil, `
 daemon off; worker_processes auto; pid %[1]s/pid; error_log stderr crit;
 events { worker_connections 4096; }
 http {
@@ -61,13 +109,13 @@ http {
   keepalive_requests 1000000000;
   upstream fn { server %[2]s; keepalive 256; keepalive_requests 1000000000; }
   server {
-    listen 127.0.0.1:%[3]s;
+    listen %[3]s;
     location / { proxy_pass http://fn; proxy_http_version 1.1; proxy_set_header Connection ""; }
   }
-}`, dir, server, port), 0o600)
-	}, "nginx", "-p", dir, "-c", file)
-	if wrong != nil {
-		err = wrong
+}`, dir, server, on.Addr())
+	if err := os.WriteFile(file, config, 0o600); err != nil {
+		return nil, err
 	}
-	return c, err
+	// The variable has nginx take over a listener, as it does when it is upgraded.
+	return spawn(on, []string{"NGINX=3;"}, append(inside, "nginx", "-p", dir, "-c", file)...)
 }

@@ -56,7 +56,7 @@ func held(ctx context.Context, l *lab) (results []result, err error) {
 		return nil, err
 	}
 	ok := peak-before <= 400 && got.lost == 0
-	return []result{judge(ok, "see the figures", result{
+	return []result{judge(ok, result{
 		Asked:    fmt.Sprintf("%d requests held on one cold function (%s)", n, d),
 		Bound:    "at most 400 MB more resident memory, all answered or refused with a reason",
 		Measured: fmt.Sprintf("%.0f MB more while held, %.0f MB at the highest until all were answered; %s, %d without a word", while-before, peak-before, got, got.lost),

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -17,31 +16,31 @@ import (
 func idle(ctx context.Context, l *lab) ([]result, error) {
 	const n = 10000
 	d := driver(ctx)
-	empty, err := l.resting(ctx, "none", d)
+	empty, err := l.resting(ctx, "none", d, 0)
 	if err != nil {
 		return nil, err
 	}
 	if err := l.deployMany(ctx, "many", d, n); err != nil {
 		return nil, err
 	}
-	many, err := l.resting(ctx, "many", d)
+	many, err := l.resting(ctx, "many", d, n)
 	if err != nil {
 		return nil, err
 	}
 	return []result{
-		judge(empty.median("resident") <= 40, "see the figure", result{
+		judge(empty.median("resident") <= 40, result{
 			Asked:    "resident memory with nothing deployed (" + d + ")",
 			Bound:    "at most 40 MB",
 			Measured: fmt.Sprintf("%.0f MB", empty.median("resident")),
 			Medians:  map[string]float64{"resident MB": empty.median("resident"), "ready ms": empty.median("ready")},
 		}),
-		judge(many.median("ready") <= 2000, "see the figure", result{
+		judge(many.median("ready") <= 2000, result{
 			Asked:    fmt.Sprintf("%d functions deployed and idle: from start to ready (%s)", n, d),
 			Bound:    "at most 2 s",
 			Measured: fmt.Sprintf("%.2f s", many.median("ready")/1000),
 			Medians:  map[string]float64{"ready ms": many.median("ready")},
 		}),
-		judge(many.median("resident") <= 150, "see the figure", result{
+		judge(many.median("resident") <= 150, result{
 			Asked:    fmt.Sprintf("%d functions deployed and idle: resident memory (%s)", n, d),
 			Bound:    "at most 150 MB",
 			Measured: fmt.Sprintf("%.0f MB", many.median("resident")),
@@ -51,8 +50,8 @@ func idle(ctx context.Context, l *lab) ([]result, error) {
 }
 
 // resting starts Rouse on data that is there and measures how long it takes
-// until ready and what it occupies then, several times over.
-func (l *lab) resting(ctx context.Context, data, driver string) (samples, error) {
+// until ready, with so many functions, and what it occupies then, several times over.
+func (l *lab) resting(ctx context.Context, data, driver string, functions int) (samples, error) {
 	got := make(samples)
 	for range min(l.rounds, 5) {
 		began := time.Now()
@@ -68,11 +67,12 @@ func (l *lab) resting(ctx context.Context, data, driver string) (samples, error)
 		got["ready"] = append(got["ready"], milliseconds(time.Since(began)))
 		time.Sleep(3 * time.Second) // what is only needed to start is given back, or is not
 		now, _, err := memory(p.cmd.Process.Pid)
-		if err = errors.Join(err, p.stop()); err != nil {
+		status, statusErr := p.Status(ctx)
+		if err = errors.Join(err, statusErr, p.stop()); err != nil {
 			return nil, err
 		}
-		if res.StatusCode != http.StatusOK {
-			return nil, fmt.Errorf("readyz: %s", res.Status)
+		if res.StatusCode != http.StatusOK || status.Functions != functions {
+			return nil, fmt.Errorf("readyz: %s with %d functions, want %d", res.Status, status.Functions, functions)
 		}
 		got["resident"] = append(got["resident"], now)
 	}
@@ -86,7 +86,7 @@ func (l *lab) deployMany(ctx context.Context, data, driver string, n int) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, p.stop()) }()
-	spec, err := p.code(ctx, filepath.Clean(l.function), "provided", "bootstrap")
+	spec, err := p.code(ctx, l.function, "provided", "bootstrap")
 	if err != nil {
 		return err
 	}

@@ -43,8 +43,8 @@ type lab struct {
 
 func main() {
 	log.SetFlags(0)
-	if len(os.Args) > 2 && os.Args[1] == "reverse" {
-		log.Fatal(reverse(os.Args[2]))
+	if len(os.Args) > 1 && os.Args[1] == "reverse" {
+		log.Fatal(reverse())
 	}
 	bin := flag.String("bin", "bin", "folder with rouse and rouse-agent")
 	out := flag.String("out", "bench", "folder for RESULTS.md and results.json")
@@ -115,7 +115,7 @@ func newLab(ctx context.Context, bin, dir string) (*lab, error) {
 		rouse: filepath.Join(bin, "rouse"), agent: filepath.Join(bin, "rouse-agent"),
 		self: self, dir: dir, function: filepath.Join(dir, "function"),
 	}
-	for _, program := range []string{l.rouse, l.agent, "wrk", "nginx"} {
+	for _, program := range []string{l.rouse, l.agent, "wrk", "nginx", "nsenter"} {
 		if _, err := exec.LookPath(program); err != nil {
 			return nil, fmt.Errorf("%s is needed: %w", program, err)
 		}

@@ -43,14 +43,14 @@ func noisy(ctx context.Context, l *lab) (results []result, err error) {
 			}
 		}
 		defer end()
-		f, err := l.wrk(ctx, p.address("quiet"), 1)
+		f, err := l.wrk(ctx, front{url: p.address("quiet")}, 1)
 		return float64(f.p99) / float64(time.Microsecond), err
 	})
 	if err != nil {
 		return nil, err
 	}
 	ratio := got.median("beside the noise") / got.median("alone")
-	return []result{judge(ratio <= 2, "see the medians", result{
+	return []result{judge(ratio <= 2, result{
 		Asked:    "a function's warm p99 at 1 connection while another one's queue is full of slow requests (" + d + ")",
 		Bound:    "within 2 × of its quiet figure",
 		Measured: fmt.Sprintf("%.2f × (%.0f µs, quiet %.0f µs)", ratio, got.median("beside the noise"), got.median("alone")),

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
@@ -11,48 +10,32 @@ import (
 	"syscall"
 )
 
-// child is a process beside Rouse: a server, a proxy in front of it.
+// child is a process beside Rouse: a proxy in front of a server.
 type child struct {
 	*exec.Cmd
 	addr string // where it listens
 }
 
-// spawn starts a program that will listen on a port it is told of by set, and
-// blocks until it does.
-func spawn(ctx context.Context, set func(port string, cmd *exec.Cmd), program string, args ...string) (*child, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// spawn starts a program that takes over a listener as descriptor 3, on this
+// host's loopback, wherever the program itself is.
+func spawn(l net.Listener, env []string, argv ...string) (*child, error) {
+	defer l.Close()
+	file, err := l.(*net.TCPListener).File()
 	if err != nil {
 		return nil, err
 	}
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
-		return nil, err
-	}
-	_, port, _ := net.SplitHostPort(addr)
-	c := &child{Cmd: exec.Command(program, args...), addr: addr}
+	defer file.Close()
+	c := &child{Cmd: exec.Command(argv[0], argv[1:]...), addr: l.Addr().String()}
 	c.Stderr = os.Stderr
-	set(port, c.Cmd)
-	if err := c.Start(); err != nil {
-		return nil, err
-	}
-	err = until(ctx, func() (bool, error) {
-		conn, err := net.Dial("tcp", addr)
-		if err != nil {
-			return false, nil
-		}
-		return true, conn.Close()
-	})
-	if err != nil {
-		c.end()
-		return nil, fmt.Errorf("%s does not listen: %w", program, err)
-	}
-	return c, nil
+	c.ExtraFiles = []*os.File{file}
+	c.Env = append(os.Environ(), env...)
+	return c, c.Start()
 }
 
 // end asks the process to end and waits for it.
 func (c *child) end() {
 	c.Process.Signal(syscall.SIGTERM)
-	c.Wait()
+	c.Wait() // it was told to, which Wait may call an error
 }
 
 // memory is a process's resident memory in megabytes: now, and at its highest.

@@ -27,15 +27,15 @@ type result struct {
 	Bound    string             `json:"bound,omitempty"`
 	Measured string             `json:"measured"`
 	Verdict  string             `json:"verdict"`
-	Why      string             `json:"why,omitempty"` // it is not met
 	Medians  map[string]float64 `json:"medians,omitempty"`
 }
 
-// judge completes a result by whether it is met; why is told when it is not.
-func judge(ok bool, why string, r result) result {
+// judge completes a result by whether it is met. Why one is not is for README.md
+// to say.
+func judge(ok bool, r result) result {
 	r.Verdict = met
 	if !ok {
-		r.Verdict, r.Why = notMet, why
+		r.Verdict = notMet
 	}
 	return r
 }
@@ -102,7 +102,7 @@ func (r *report) markdown() string {
 		for _, res := range e.Results {
 			verdict := res.Verdict
 			if verdict == notMet {
-				verdict = "**not met**: " + res.Why
+				verdict = "**not met**"
 			}
 			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", res.Asked, cmp.Or(res.Bound, "–"), res.Measured, verdict)
 		}

@@ -64,7 +64,7 @@ func restart(ctx context.Context, l *lab) (results []result, err error) {
 			return nil, err
 		}
 		worst := max(got.median("crash"), got.median("timeout"))
-		results = append(results, judge(worst-got.median("shell") <= 6, "see the medians", result{
+		results = append(results, judge(worst-got.median("shell") <= 6, result{
 			Asked:    "restart in place after a crash or a timeout, " + fn.name + ", beside the program's start from a shell",
 			Bound:    "at most 6 ms above",
 			Measured: fmt.Sprintf("%+.1f ms (crash %.1f ms, timeout %.1f ms, shell %.1f ms)", worst-got.median("shell"), got.median("crash"), got.median("timeout"), got.median("shell")),

@@ -51,11 +51,11 @@ func size(ctx context.Context, l *lab) (results []result, err error) {
 		return nil, err
 	}
 	return []result{
-		judge(resident < 6, "see the figure", result{
+		judge(resident < 6, result{
 			Asked: "rouse-agent's resident memory at rest (" + d + ")", Bound: "under 6 MB",
 			Measured: fmt.Sprintf("%.1f MB", resident),
 		}),
-		judge(agent < 4, "see the figure", result{
+		judge(agent < 4, result{
 			Asked: "rouse-agent on disk", Bound: "under 4 MB", Measured: fmt.Sprintf("%.1f MB", agent),
 		}),
 		{Asked: "rouse on disk", Measured: fmt.Sprintf("%.1f MB", server), Verdict: recorded},
