@@ -168,7 +168,7 @@ func TestLongDocumentsAreLeftOut(t *testing.T) {
 	}
 }
 
-// A hundred thousand files are unpacked and removed again when the last is bad.
+// A hundred thousand files are unpacked; many are removed again when the last is bad.
 func TestManyFilesAreNoTrouble(t *testing.T) {
 	s := open(t, Options{})
 	items := []item{folder("d")}
@@ -181,7 +181,7 @@ func TestManyFilesAreNoTrouble(t *testing.T) {
 	if count != 100_000+100+2 {
 		t.Errorf("%d paths", count)
 	}
-	id, stream := saved(layerOf(append(items, file("../x", ""))...))
+	id, stream := saved(layerOf(append(items[:5_000], file("../x", ""))...))
 	if _, err := s.Unpack(t.Context(), id, bytes.NewReader(stream), nil); rouse.CodeOf(err) != rouse.Invalid {
 		t.Errorf("error %v", err)
 	}
