@@ -27,7 +27,7 @@ type maker struct {
 	single bool   // classes want sandboxes of their own
 }
 
-func (m *maker) CellFor(c driver.Class) (driver.Class, bool) {
+func (m *maker) CellFor(_ context.Context, c driver.Class) (driver.Class, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return driver.Cell(c.Network), m.none == "" && !m.single

@@ -64,7 +64,9 @@ func (d *Driver) Check(ctx context.Context, spec rouse.Spec, report func(string)
 }
 
 // CellFor is the inner driver's.
-func (d *Driver) CellFor(c driver.Class) (driver.Class, bool) { return d.inner.CellFor(c) }
+func (d *Driver) CellFor(ctx context.Context, c driver.Class) (driver.Class, bool) {
+	return d.inner.CellFor(ctx, c)
+}
 
 // NoCells is the inner driver's.
 func (d *Driver) NoCells() string { return d.inner.NoCells() }
@@ -77,7 +79,7 @@ func (d *Driver) Collect(ctx context.Context, specs []rouse.Spec) (int, error) {
 // Make returns a spare cell at once, makes one when there is none, and makes a
 // sandbox of the class itself when a cell will not do or cannot be made.
 func (d *Driver) Make(ctx context.Context, c driver.Class) (driver.Sandbox, error) {
-	class, ok := d.inner.CellFor(c)
+	class, ok := d.inner.CellFor(ctx, c)
 	if ok {
 		if s := d.take(class); s != nil {
 			return s, nil

@@ -11,8 +11,9 @@ import (
 // run in them. A cell is made like any other sandbox, of a class that says so.
 type CellMaker interface {
 	// CellFor is the class of the cell that can become a sandbox of class c. ok
-	// is false when only one made for it will do. It does not block.
-	CellFor(c Class) (cell Class, ok bool)
+	// is false when only one made for it will do. It blocks on I/O for what it was
+	// never asked before.
+	CellFor(ctx context.Context, c Class) (cell Class, ok bool)
 	// NoCells says in words why this driver makes no cells here, or "".
 	NoCells() string
 }

@@ -71,13 +71,13 @@ func (d *Driver) NoCells() string {
 
 // CellFor is a cell of c's network, when c's image is unpacked. Otherwise it is
 // unpacked meanwhile, for the next start.
-func (d *Driver) CellFor(c driver.Class) (driver.Class, bool) {
+func (d *Driver) CellFor(ctx context.Context, c driver.Class) (driver.Class, bool) {
 	if c.IsCell() || d.NoCells() != "" {
 		return driver.Class{}, false
 	}
-	img, ok := d.meant(c.Image)
-	if !ok {
-		return driver.Class{}, false
+	img, err := d.meant(ctx, c.Image)
+	if err != nil {
+		return driver.Class{}, false // which whoever makes the sandbox will explain
 	}
 	if !d.Roots.Has(img.id) {
 		if !d.isHard(img.id) {
@@ -88,37 +88,32 @@ func (d *Driver) CellFor(c driver.Class) (driver.Class, bool) {
 	return driver.Cell(c.Network), true
 }
 
-// meant is the image of a class as far as it is known without asking. What is
-// old is asked for, beside.
-func (d *Driver) meant(class string) (image, bool) {
+// meant is the image of a class, as the engine said when it was last asked. A
+// name may have come to mean another one: it is looked up again, beside.
+func (d *Driver) meant(ctx context.Context, class string) (image, error) {
 	ref, err := d.base(class)
 	if err != nil {
-		return image{}, false
-	}
-	d.mu.Lock()
-	img, byID := d.images[ref]
-	d.mu.Unlock()
-	if byID {
-		return img, true
+		return image{}, err
 	}
 	d.cells.mu.Lock()
 	known, ok := d.named[ref]
-	old := time.Since(known.at) > stale
+	old := ok && time.Since(known.at) > stale
 	if old {
 		known.at = time.Now() // somebody is at it
 		d.named[ref] = known
 	}
 	d.cells.mu.Unlock()
+	if !ok {
+		return d.inspect(ctx, ref) // which knows ids
+	}
 	if old {
-		d.beside.Add(1)
-		go func() {
-			defer d.beside.Done()
+		d.beside.Go(func() {
 			if _, err := d.inspect(d.life, ref); err != nil && d.life.Err() == nil {
 				d.Log.Debug("looking up a base image", "image", ref, "error", err)
 			}
-		}()
+		})
 	}
-	return known.image, ok && known.image.id != ""
+	return known.image, nil
 }
 
 // know remembers what ref means now.

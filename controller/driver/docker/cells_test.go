@@ -213,7 +213,7 @@ func TestCellsAreGivenUpWhenMountsAreRefusedAgainAndAgain(t *testing.T) {
 	if why := d.NoCells(); !strings.Contains(why, "no such file") {
 		t.Errorf("cells are unused since %q", why)
 	}
-	if _, ok := d.CellFor(driver.Plain(rev)); ok {
+	if _, ok := d.CellFor(t.Context(), driver.Plain(rev)); ok {
 		t.Error("another cell is wanted")
 	}
 	if left := containers(t, api); len(left) > 0 {

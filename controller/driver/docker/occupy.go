@@ -36,9 +36,9 @@ func (s *sandbox) occupy(ctx context.Context, rev rouse.Revision) (_ rouse.Endpo
 		return rouse.Endpoint{}, 0, err
 	}
 	class := driver.Plain(rev)
-	img, ok := s.d.meant(class.Image)
-	if !ok {
-		return rouse.Endpoint{}, 0, &unfit{errors.New("its image is not known")}
+	img, err := s.d.meant(ctx, class.Image)
+	if err != nil {
+		return rouse.Endpoint{}, 0, &unfit{err}
 	}
 	s.image, s.runtime = img, strings.HasPrefix(class.Image, runtimePrefix)
 	root, err := s.d.rootOf(img, class)

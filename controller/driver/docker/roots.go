@@ -103,15 +103,13 @@ func (d *Driver) unpackLater(img image) {
 	if other := d.unpacking.begin(img.id); other != nil {
 		return
 	}
-	d.beside.Add(1)
-	go func() {
-		defer d.beside.Done()
+	d.beside.Go(func() {
 		defer d.unpacking.end(img.id)
 		if err := d.unpackNow(d.life, img, nil); err != nil && d.life.Err() == nil {
 			d.Log.Warn("an image cannot be unpacked; its functions start the slower way", "image", img.id, "error", err)
 			d.tooHard(img.id)
 		}
-	}()
+	})
 }
 
 var _ driver.Collector = (*Driver)(nil)

@@ -72,7 +72,7 @@ type asCells struct {
 }
 
 func (d asCells) Make(ctx context.Context, c driver.Class) (driver.Sandbox, error) {
-	class, ok := d.CellFor(c)
+	class, ok := d.CellFor(ctx, c)
 	if !ok {
 		d.t.Errorf("no cell for %+v; cells are unused since %q", c, d.NoCells())
 		return d.Driver.Make(ctx, c)
