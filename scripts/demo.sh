@@ -57,17 +57,17 @@ timed() {
 }
 
 say ""
-printf '  %-16s %14s %14s   %s\n' function "from zero" warm answer
+printf '  %-16s %14s   %-5s %14s   %s\n' function "from zero" by warm answer
 for name in python-handler fastapi fastapi-http go-bootstrap node-http digits; do
   read -r cold how < <(timed "$name")
-  [ "$how" = cold ] || die "$name: the first call was $how, not cold"
+  case $how in cold | cell) from=$how ;; *) die "$name: the first call was $how" ;; esac
   best=
   for _ in 1 2 3 4 5; do
     read -r warm how < <(timed "$name")
     [ "$how" = warm ] || die "$name: a later call was $how, not warm"
     best=$(awk "BEGIN { b = \"$best\"; print (b == \"\" || $warm < b) ? $warm : b }")
   done
-  printf '  %-16s %11s ms %11s ms   %s\n' "$name" "$cold" "$best" "$(head -c 60 "$work/body" | tr -d '\n')"
+  printf '  %-16s %11s ms   %-5s %11s ms   %s\n' "$name" "$cold" "$from" "$best" "$(head -c 60 "$work/body" | tr -d '\n')"
 done
 
 say ""
