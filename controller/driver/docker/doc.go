@@ -1,6 +1,15 @@
-// Package docker is the driver on a Docker engine. Each sandbox is a container,
-// made on demand for one revision: from the function's own image, or from its
-// runtime's base image with the code mounted read-only at /var/task.
+// Package docker is the driver on a Docker engine. Each sandbox is a container
+// for one revision. It is made in one of two ways, which look the same from within:
+//
+//   - plain: on demand, from the function's own image, or from its runtime's base
+//     image with the code mounted read-only at /var/task;
+//   - as a cell: ahead of need, from an image of empty folders. When it is given
+//     its revision, package mount lays the unpacked files of the image over its
+//     root, and the limits are set on the running container.
+//
+// A cell that cannot be used gives way to a plain container of the same id, and
+// cells that fail one after another are given up: they are a faster tier, never
+// a reason for an error.
 //
 // A container has no network (or a bridge of its own kind, on which containers
 // do not reach each other), a read-only root, a /tmp of its own size in memory,
