@@ -97,7 +97,7 @@ func TestAKillLeavesOnlyWholeLayers(t *testing.T) {
 				t.Fatalf("acknowledged and lost: %s", id)
 			}
 			want := strings.Repeat(fmt.Sprintf("%d ", i), 5000)
-			if body, err := ReadFile(root, "/d4/f19", 1<<20); string(body) != want {
+			if body, err := readFile(root, "/d4/f19"); body != want {
 				t.Errorf("image %d: %d bytes, %v", i, len(body), err)
 			}
 		}

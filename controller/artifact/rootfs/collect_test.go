@@ -261,7 +261,7 @@ func TestImagesAreUnpackedSideBySide(t *testing.T) {
 			if _, err := s.Collect(t.Context(), func(string) bool { return false }, nothing); err != nil {
 				t.Error(err)
 			}
-			if body, err := ReadFile(root, "/d/own", 10); err != nil || len(body) != i%4 {
+			if body, err := readFile(root, "/d/own"); err != nil || len(body) != i%4 {
 				t.Errorf("image %d: %q, %v", i, body, err)
 			}
 		})

@@ -103,8 +103,8 @@ func (d *document) check() error {
 	return nil
 }
 
-func (d *document) imageConfig() rouse.ImageConfig {
-	return rouse.ImageConfig{
+func (d *document) imageConfig() Config {
+	return Config{
 		Env:          d.Config.Env,
 		Entrypoint:   d.Config.Entrypoint,
 		Cmd:          d.Config.Cmd,

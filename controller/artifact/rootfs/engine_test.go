@@ -12,8 +12,6 @@ import (
 	"path"
 	"strings"
 	"testing"
-
-	"github.com/rousehq/rouse"
 )
 
 // engineImage is one of the images that the examples run on.
@@ -159,7 +157,7 @@ func exported(t *testing.T, image string) map[string]string {
 // costs. Files per second are the disk's.
 func BenchmarkAnEnginesImageIsUnpacked(b *testing.B) {
 	id := docker(b, "image", "inspect", "--format", "{{.Id}}", engineImage)
-	var root rouse.ImageRoot
+	var root Root
 	for b.Loop() {
 		s := open(b, Options{})
 		var err error

@@ -115,7 +115,7 @@ func (in *intake) unpack(ctx context.Context, r io.Reader, sent int64) (diffID s
 	if err := in.store.publish(dir, filepath.Join(layersDir, name)); err != nil {
 		return "", err
 	}
-	in.report(fmt.Sprintf("unpacked layer %s: %d files, %s", name[:12], info.Files, info.Size))
+	in.report(fmt.Sprintf("unpacked layer %s: %d files, %s", name[:12], info.Files, rounded(info.Size)))
 	return in.note(name, info)
 }
 
@@ -226,7 +226,15 @@ func (p *progress) Read(b []byte) (int, error) {
 	n, err := p.r.Read(b)
 	if p.read += int64(n); p.read-p.at >= step {
 		p.at = p.read
-		p.report(fmt.Sprintf("unpacking a layer: %s of %s", rouse.Bytes(p.read)/rouse.MB*rouse.MB, rouse.Bytes(p.of)/rouse.MB*rouse.MB))
+		p.report(fmt.Sprintf("unpacking a layer: %s of %s", rounded(rouse.Bytes(p.read)), rounded(rouse.Bytes(p.of))))
 	}
 	return n, err
+}
+
+// rounded is a size for people.
+func rounded(b rouse.Bytes) rouse.Bytes {
+	if b < rouse.MB {
+		return b / rouse.KB * rouse.KB
+	}
+	return b / rouse.MB * rouse.MB
 }

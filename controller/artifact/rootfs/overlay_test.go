@@ -15,8 +15,6 @@ import (
 
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
-
-	"github.com/rousehq/rouse"
 )
 
 func opaque(dir string) item { return file(dir+"/.wh..wh..opq", "") }
@@ -274,7 +272,7 @@ func summary(t *rapid.T, dir, name, line string) string {
 }
 
 // compareWalk resolves a path by the kernel and without it.
-func compareWalk(t *rapid.T, root rouse.ImageRoot, dir, name string) {
+func compareWalk(t *rapid.T, root Root, dir, name string) {
 	at, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -289,10 +287,10 @@ func compareWalk(t *rapid.T, root rouse.ImageRoot, dir, name string) {
 		want = want[:max(n, 0)]
 		f.Close()
 	}
-	got, failed := ReadFile(root, name, 100)
+	got, failed := readFile(root, name)
 	missing := errors.Is(failed, fs.ErrNotExist)
 	kernelMissing := errors.Is(err, unix.ENOENT)
-	if string(got) != string(want) || kernelMissing && failed == nil || missing && err == nil {
+	if got != string(want) || kernelMissing && failed == nil || missing && err == nil {
 		t.Fatalf("%s is %q, %v; the kernel reads %q, %v", name, got, failed, want, err)
 	}
 }

@@ -38,7 +38,7 @@ const (
 // Unavailable for a full disk or a stream that ended early, and one for which
 // errors.ErrUnsupported holds where the host lacks what it takes. Unpack does not
 // close save.
-func (s *Store) Unpack(ctx context.Context, imageID string, save io.Reader, report func(string)) (rouse.ImageRoot, error) {
+func (s *Store) Unpack(ctx context.Context, imageID string, save io.Reader, report func(string)) (Root, error) {
 	if root, ok := s.Root(imageID); ok {
 		return root, nil
 	}
@@ -49,16 +49,16 @@ func (s *Store) Unpack(ctx context.Context, imageID string, save io.Reader, repo
 	return root, explain(err)
 }
 
-func (s *Store) unpack(ctx context.Context, imageID string, save io.Reader, report func(string)) (rouse.ImageRoot, error) {
+func (s *Store) unpack(ctx context.Context, imageID string, save io.Reader, report func(string)) (Root, error) {
 	if _, ok := hexOf(imageID); !ok {
-		return rouse.ImageRoot{}, rouse.Errorf(rouse.Invalid, "image id %s: must be sha256: and 64 hex digits", quote(imageID))
+		return Root{}, rouse.Errorf(rouse.Invalid, "image id %s: must be sha256: and 64 hex digits", quote(imageID))
 	}
 	if err := s.Probe(); err != nil {
-		return rouse.ImageRoot{}, err
+		return Root{}, err
 	}
 	known, err := s.lengths()
 	if err != nil {
-		return rouse.ImageRoot{}, err
+		return Root{}, err
 	}
 	in := &intake{
 		store: s, report: report, known: known,
@@ -67,11 +67,11 @@ func (s *Store) unpack(ctx context.Context, imageID string, save io.Reader, repo
 	}
 	documents, err := in.read(ctx, save)
 	if err != nil {
-		return rouse.ImageRoot{}, err
+		return Root{}, err
 	}
 	config, err := configOf(documents, imageID)
 	if err != nil {
-		return rouse.ImageRoot{}, err
+		return Root{}, err
 	}
 	return in.join(imageID, config)
 }
@@ -172,19 +172,19 @@ func (s *source) Read(p []byte) (int, error) {
 }
 
 // join records an image of which every layer is here.
-func (in *intake) join(imageID string, d document) (rouse.ImageRoot, error) {
+func (in *intake) join(imageID string, d document) (Root, error) {
 	s := in.store
-	root := rouse.ImageRoot{ImageID: imageID, OS: d.OS, Arch: d.Arch, Config: d.imageConfig()}
+	root := Root{ImageID: imageID, OS: d.OS, Arch: d.Arch, Config: d.imageConfig()}
 	names, infos, err := in.order(d.RootFS.DiffIDs)
 	if err != nil {
-		return rouse.ImageRoot{}, err
+		return Root{}, err
 	}
 	for _, info := range infos {
 		root.Size += info.Size
 	}
 	patch, err := s.patch(names, infos)
 	if err != nil {
-		return rouse.ImageRoot{}, err
+		return Root{}, err
 	}
 	if patch != "" {
 		names = slices.Insert(names, 0, patch)
@@ -192,23 +192,26 @@ func (in *intake) join(imageID string, d document) (rouse.ImageRoot, error) {
 	root.Layers = names
 	draft, err := s.temp("root-")
 	if err != nil {
-		return rouse.ImageRoot{}, err
+		return Root{}, err
 	}
 	defer os.RemoveAll(draft) //nolint:errcheck // Open removes it at the next start
 	file := filepath.Join(draft, "root.json")
 	if err := writeJSON(file, record{Form: form, Root: root}); err != nil {
-		return rouse.ImageRoot{}, err
+		return Root{}, err
 	}
 	if err := syncDisk(draft); err != nil {
-		return rouse.ImageRoot{}, err
+		return Root{}, err
 	}
 	if err := s.publishRoot(file, names, imageID); err != nil {
-		return rouse.ImageRoot{}, err
+		return Root{}, err
+	}
+	if err := syncDir(filepath.Join(s.dir, rootsDir)); err != nil {
+		return Root{}, err
 	}
 	if root, ok := s.Root(imageID); ok {
 		return root, nil
 	}
-	return rouse.ImageRoot{}, fmt.Errorf("the image %s is gone as soon as it is here", imageID)
+	return Root{}, fmt.Errorf("the image %s is gone as soon as it is here", imageID)
 }
 
 // order lists the layers of an image, top first, as folders of the store. A layer
@@ -245,10 +248,7 @@ func (s *Store) publishRoot(file string, layers []string, imageID string) error 
 		}
 	}
 	name, _ := hexOf(imageID)
-	if err := os.Rename(file, s.rootFile(name)); err != nil {
-		return err
-	}
-	return syncDir(filepath.Join(s.dir, rootsDir))
+	return os.Rename(file, s.rootFile(name))
 }
 
 func writeJSON(file string, content any) error {

@@ -20,7 +20,7 @@ import (
 // It blocks on the disk at an image's first start and is quick afterwards. The
 // error is Invalid when the image has a file where a folder has to be, or a
 // folder where a file has to be.
-func (s *Store) Skeleton(root rouse.ImageRoot, folders, emptyFiles []string) (layer string, err error) {
+func (s *Store) Skeleton(root Root, folders, emptyFiles []string) (layer string, err error) {
 	key := strings.Join(slices.Concat([]string{root.ImageID, ""}, folders, []string{""}, emptyFiles), "\x00")
 	s.mu.Lock()
 	layer, ok := s.made[key]

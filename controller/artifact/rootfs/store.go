@@ -38,9 +38,9 @@ type Store struct {
 	// mu orders giving out and publishing on one side and collecting on the
 	// other. It is not held while much is read or written.
 	mu    sync.Mutex
-	roots map[string]rouse.ImageRoot // by image id, as far as they were asked for
-	made  map[string]string          // by image and targets: a skeleton's folder
-	used  map[string]time.Time       // by image id or folder's name: when it was last asked for
+	roots map[string]Root      // by image id, as far as they were asked for
+	made  map[string]string    // by image and targets: a skeleton's folder
+	used  map[string]time.Time // by image id or folder's name: when it was last asked for
 }
 
 // The folders of a store.
@@ -82,7 +82,7 @@ func Open(dir string, o Options) (*Store, error) {
 	}
 	return &Store{
 		dir: dir, options: o,
-		roots: map[string]rouse.ImageRoot{},
+		roots: map[string]Root{},
 		made:  map[string]string{},
 		used:  map[string]time.Time{},
 	}, nil
@@ -127,12 +127,12 @@ func (s *Store) Probe() (err error) {
 // Root is an unpacked image; ok is false when it is not here, or not whole. What
 // it returns is shared and must not be changed. The image stays here for as long
 // as it takes to mount it (Options.Grace), whatever Collect is told.
-func (s *Store) Root(imageID string) (root rouse.ImageRoot, ok bool) {
+func (s *Store) Root(imageID string) (root Root, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if root, ok = s.roots[imageID]; !ok {
 		if root, ok = s.read(imageID); !ok {
-			return rouse.ImageRoot{}, false
+			return Root{}, false
 		}
 		s.roots[imageID] = root
 	}
@@ -142,26 +142,26 @@ func (s *Store) Root(imageID string) (root rouse.ImageRoot, ok bool) {
 
 // read reads a root from the disk. One of an older form, or without all of its
 // layers, is none: it will be unpacked again.
-func (s *Store) read(imageID string) (rouse.ImageRoot, bool) {
+func (s *Store) read(imageID string) (Root, bool) {
 	name, ok := hexOf(imageID)
 	if !ok {
-		return rouse.ImageRoot{}, false
+		return Root{}, false
 	}
 	content, err := os.ReadFile(s.rootFile(name))
 	if err != nil {
-		return rouse.ImageRoot{}, false
+		return Root{}, false
 	}
 	var r record
 	if json.Unmarshal(content, &r) != nil || r.Form != form || r.Root.ImageID != imageID || len(r.Root.Layers) == 0 {
-		return rouse.ImageRoot{}, false
+		return Root{}, false
 	}
 	for i, layer := range r.Root.Layers {
 		if !filepath.IsLocal(layer) {
-			return rouse.ImageRoot{}, false
+			return Root{}, false
 		}
 		r.Root.Layers[i] = filepath.Join(s.dir, layer, files)
 		if info, err := os.Lstat(r.Root.Layers[i]); err != nil || !info.IsDir() {
-			return rouse.ImageRoot{}, false
+			return Root{}, false
 		}
 	}
 	return r.Root, true
@@ -173,8 +173,8 @@ const form = 1
 // record is a root on disk. Its layers are relative to the store, which may be
 // moved.
 type record struct {
-	Form int             `json:"form"`
-	Root rouse.ImageRoot `json:"root"`
+	Form int  `json:"form"`
+	Root Root `json:"root"`
 }
 
 func (s *Store) rootFile(name string) string {
@@ -190,17 +190,21 @@ func (s *Store) publish(dir, name string) error {
 	if err := syncDisk(dir); err != nil {
 		return err
 	}
+	if err := s.rename(dir, name); err != nil {
+		return err
+	}
+	return syncDir(filepath.Join(s.dir, filepath.Dir(name)))
+}
+
+func (s *Store) rename(dir, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	final := filepath.Join(s.dir, name)
 	if _, err := os.Lstat(final); err == nil {
 		return nil // by another, just now
 	}
-	if err := os.Rename(dir, final); err != nil {
-		return err
-	}
 	s.used[filepath.Base(name)] = time.Now()
-	return syncDir(filepath.Dir(final))
+	return os.Rename(dir, final)
 }
 
 // renew notes that a folder is wanted once more; false when it is not here.

@@ -17,8 +17,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/rousehq/rouse"
 )
 
 // when is the time of everything that tests put into layers.
@@ -158,7 +156,7 @@ func open(t testing.TB, o Options) *Store {
 	return s
 }
 
-func unpack(t testing.TB, s *Store, layers ...[]byte) rouse.ImageRoot {
+func unpack(t testing.TB, s *Store, layers ...[]byte) Root {
 	t.Helper()
 	id, stream := saved(layers...)
 	root, err := s.Unpack(t.Context(), id, bytes.NewReader(stream), nil)
@@ -203,7 +201,7 @@ func join(t testing.TB, layers ...string) string {
 }
 
 // joined is an image's tree with its skeleton, as an instance would see it.
-func joined(t testing.TB, s *Store, root rouse.ImageRoot) string {
+func joined(t testing.TB, s *Store, root Root) string {
 	t.Helper()
 	layer, err := s.Skeleton(root, nil, nil)
 	if err != nil {
@@ -273,4 +271,38 @@ func same(t testing.TB, got, want map[string]string) {
 			}
 		}
 	}
+}
+
+// readFile reads a file of an image without a mount: the view's path to it is
+// compared with the kernel's.
+func readFile(root Root, name string) (string, error) {
+	v := view(root.Layers)
+	way, err := v.walk(name)
+	if err != nil {
+		return "", err
+	}
+	n := way[len(way)-1]
+	if !n.exists() {
+		return "", fs.ErrNotExist
+	}
+	content, err := os.ReadFile(v.host(n.in[0], n.path))
+	return string(content), err
+}
+
+// memoryDisk is a folder on a disk of its own.
+func memoryDisk(t *testing.T, options string) string {
+	t.Helper()
+	disk := t.TempDir()
+	if err := unix.Mount("tmpfs", disk, "tmpfs", 0, options); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skipf("a disk of its own needs the right to mount: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(disk, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return disk
 }

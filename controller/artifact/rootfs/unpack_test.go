@@ -92,7 +92,7 @@ func TestTheConfigurationIsKept(t *testing.T) {
 	}, layer)
 	stream := streamOf(blob{"l", layer}, blob{"c", config})
 	root, err := s.Unpack(t.Context(), sum(config), bytes.NewReader(stream), nil)
-	want := rouse.ImageConfig{
+	want := Config{
 		Env: []string{"A=1"}, Entrypoint: []string{"/e"}, Cmd: []string{"c", "d"},
 		User: "app:video", WorkingDir: "/w", StopSignal: "SIGINT",
 		ExposedPorts: []string{"80/tcp", "9/udp"}, Volumes: []string{"/v"}, Labels: map[string]string{"l": "m"},

@@ -2,9 +2,6 @@ package rootfs
 
 import (
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -149,30 +146,4 @@ func (v view) walk(name string) (way []node, err error) {
 		rest = append(strings.Split(target, "/"), rest...)
 	}
 	return way, nil
-}
-
-// ReadFile reads a file of an image as a function would see it, links followed
-// within the image. The error is fs.ErrNotExist when there is none, Invalid when
-// it is no regular file and TooLarge when it has more than most bytes.
-func ReadFile(root rouse.ImageRoot, name string, most int64) ([]byte, error) {
-	v := view(root.Layers)
-	way, err := v.walk(name)
-	if err != nil {
-		return nil, err
-	}
-	n := way[len(way)-1]
-	switch {
-	case !n.exists():
-		return nil, fmt.Errorf("%s in image %s: %w", name, root.ImageID, fs.ErrNotExist)
-	case n.kind() != unix.S_IFREG:
-		return nil, rouse.Errorf(rouse.Invalid, "%s: in this image it is no regular file", name)
-	case n.stat.Size > most:
-		return nil, rouse.Errorf(rouse.TooLarge, "%s: in this image it has more than %d bytes", name, most)
-	}
-	f, err := os.Open(v.host(n.in[0], n.path))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // read-only
-	return io.ReadAll(io.LimitReader(f, most))
 }

@@ -1,19 +1,21 @@
-package rouse
+package rootfs
 
-// ImageRoot is an image's root filesystem, unpacked on this host.
-type ImageRoot struct {
+import "github.com/rousehq/rouse"
+
+// Root is an image's root filesystem, unpacked on this host.
+type Root struct {
 	ImageID string `json:"image_id"`
 	// Layers are absolute paths of folders, the top one first, for overlayfs to
 	// join read-only. Each is whole and never changes.
 	Layers []string    `json:"layers"`
 	OS     string      `json:"os"`
 	Arch   string      `json:"arch"` // as Go names it: amd64, arm64
-	Size   Bytes       `json:"size"` // of the files in the layers, shared ones too
-	Config ImageConfig `json:"config"`
+	Size   rouse.Bytes `json:"size"` // of the files in the layers, shared ones too
+	Config Config      `json:"config"`
 }
 
-// ImageConfig is what an image says of how it is to be run.
-type ImageConfig struct {
+// Config is what an image says of how it is to be run.
+type Config struct {
 	Env          []string          `json:"env,omitempty"` // KEY=VALUE
 	Entrypoint   []string          `json:"entrypoint,omitempty"`
 	Cmd          []string          `json:"cmd,omitempty"`
