@@ -281,7 +281,7 @@ func TestFailuresAreRetriedWithABackOff(t *testing.T) {
 		d := open(t, inner, 1)
 		pass(time.Minute)
 		mu.Lock()
-		if calls < 3 || calls > 12 {
+		if calls < 3 || calls > 20 {
 			t.Errorf("%d attempts in a minute", calls)
 		}
 		broken = false

@@ -11,6 +11,7 @@ import (
 const (
 	makeTimeout = 2 * time.Minute
 	stopTimeout = 30 * time.Second
+	slowest     = 5 * time.Second // between attempts: nobody is told when the engine is back
 )
 
 // refill keeps the stock as it should be until the driver's life ends. It makes
@@ -69,7 +70,7 @@ func (d *Driver) add(c driver.Class) {
 	if failures == 1 {
 		d.Log.Warn("no spare cell could be made; trying again", "error", err)
 	}
-	d.pause(scale.Backoff(failures), nil)
+	d.pause(min(scale.Backoff(failures), slowest), nil)
 }
 
 // watch replaces a spare that dies while it is one.

@@ -28,7 +28,7 @@ type cells struct {
 	unused  string           // why there are none; "" when there are
 	refused int              // in a row
 	named   map[string]named // what names of base images mean
-	hard    map[string]bool  // image ids that cannot be unpacked
+	hard    map[string]bool  // image ids that cannot be unpacked or mounted
 }
 
 type named struct {
@@ -79,10 +79,11 @@ func (d *Driver) CellFor(ctx context.Context, c driver.Class) (driver.Class, boo
 	if err != nil {
 		return driver.Class{}, false // which whoever makes the sandbox will explain
 	}
+	if d.isHard(img.id) {
+		return driver.Class{}, false
+	}
 	if !d.Roots.Has(img.id) {
-		if !d.isHard(img.id) {
-			d.unpackLater(img)
-		}
+		d.unpackLater(img)
 		return driver.Class{}, false
 	}
 	return driver.Cell(c.Network), true
@@ -205,7 +206,10 @@ func (c *cell) Assign(ctx context.Context, rev rouse.Revision) (rouse.Endpoint, 
 		}
 		return endpoint, err
 	}
-	s.d.used(err)
+	if s.alive() { // a cell that died says nothing about others
+		s.d.used(err)
+		s.d.tooHard(s.image.id)
+	}
 	s.d.Log.Warn("a cell could not be used; a container is made instead", "sandbox", c.id, "function", rev.Function, "error", err)
 	return c.standIn(ctx, rev)
 }

@@ -179,7 +179,7 @@ func assign(t *testing.T, s driver.Sandbox, rev rouse.Revision) rouse.Tier {
 
 func TestAContainerStandsInForACellThatDied(t *testing.T) {
 	api := engine(t)
-	_, s, rev := cellOf(t, api, newImages(t))
+	d, s, rev := cellOf(t, api, newImages(t))
 	if err := api.ContainerKill(t.Context(), "rouse-"+string(s.ID()), "KILL"); err != nil {
 		t.Fatal(err)
 	}
@@ -188,6 +188,9 @@ func TestAContainerStandsInForACellThatDied(t *testing.T) {
 	}
 	if tier := assign(t, s, rev); tier != rouse.TierCold {
 		t.Errorf("tier %q, want cold", tier)
+	}
+	if _, ok := d.CellFor(t.Context(), driver.Plain(rev)); !ok {
+		t.Error("its image is blamed for that")
 	}
 	if left := containers(t, api); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
@@ -202,7 +205,10 @@ func TestCellsAreGivenUpWhenMountsAreRefusedAgainAndAgain(t *testing.T) {
 		t.Fatalf("tier %q, want cell", tier)
 	}
 	unpacked.broken = true
-	for range 3 {
+	for n := range 3 {
+		if _, ok := d.CellFor(t.Context(), driver.Plain(rev)); ok != (n == 0) {
+			t.Errorf("after %d refusals, another cell for the same image: %t", n, ok)
+		}
 		if why := d.NoCells(); why != "" {
 			t.Fatalf("given up too soon: %s", why)
 		}
@@ -212,9 +218,6 @@ func TestCellsAreGivenUpWhenMountsAreRefusedAgainAndAgain(t *testing.T) {
 	}
 	if why := d.NoCells(); !strings.Contains(why, "no such file") {
 		t.Errorf("cells are unused since %q", why)
-	}
-	if _, ok := d.CellFor(t.Context(), driver.Plain(rev)); ok {
-		t.Error("another cell is wanted")
 	}
 	if left := containers(t, api); len(left) > 0 {
 		t.Errorf("left behind: %q", left)

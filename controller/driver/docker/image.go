@@ -65,6 +65,7 @@ func (d *Driver) inspect(ctx context.Context, ref string) (image, error) {
 			for volume := range c.Volumes {
 				img.volumes = append(img.volumes, volume)
 			}
+			slices.Sort(img.volumes)
 		}
 		return nil
 	})

@@ -29,6 +29,16 @@ func (s *sandbox) hold() (err error) {
 	return err
 }
 
+// alive says whether a cell still runs.
+func (s *sandbox) alive() bool {
+	select {
+	case <-s.gone:
+		return false
+	default:
+		return s.init.Alive() == nil
+	}
+}
+
 // occupy gives a cell its revision, and says how long the mounts took. An error
 // for which isUnfit holds is the cell's and not the revision's.
 func (s *sandbox) occupy(ctx context.Context, rev rouse.Revision) (_ rouse.Endpoint, took time.Duration, err error) {

@@ -24,7 +24,7 @@ func Find(pid int, belongs func(pid int) error) (*Cell, error) {
 	if err := belongs(pid); err != nil {
 		return nil, c.fail(err)
 	}
-	if err := c.alive(); err != nil {
+	if err := c.Alive(); err != nil {
 		return nil, c.fail(err)
 	}
 	return c, nil
@@ -38,7 +38,8 @@ func (c *Cell) fail(err error) error {
 // Close lets the process go. It is called once.
 func (c *Cell) Close() { unix.Close(c.pidfd) }
 
-func (c *Cell) alive() error {
+// Alive says why the process cannot be reached: it has ended.
+func (c *Cell) Alive() error {
 	return os.NewSyscallError("pidfd_send_signal", unix.PidfdSendSignal(c.pidfd, 0, nil, 0))
 }
 
