@@ -13,7 +13,7 @@
 // sent it: an image whose configuration names another digest finds no such
 // layer. Every folder is made under tmp, brought to the disk and renamed, so a
 // name always means the whole content, whenever the machine stops, and a layer
-// that is finished is not read twice, whatever became of its image.
+// that is finished is not unpacked again, whatever became of its image.
 //
 // A layer is written through descriptors of its own folders (writer.go): no link
 // in it is ever followed. Files keep owner, mode, time and user attributes; set-id
