@@ -100,7 +100,7 @@ func (l *lab) nginx(on net.Listener, inside []string) (*child, error) {
 	}
 	file := filepath.Join(dir, "nginx.conf")
 	config := fmt.Appendf(nil, `
-daemon off; worker_processes auto; pid %[1]s/pid; error_log stderr crit;
+daemon off; worker_processes auto; pid %[1]s/pid; error_log stderr emerg;
 events { worker_connections 4096; }
 http {
   access_log off;

@@ -48,7 +48,7 @@ func TestConformanceOfRuntimesInCells(t *testing.T) {
 func rootSuite(t *testing.T, api *client.Client) drivertest.Suite {
 	s := suite(t, api)
 	s.Spec = func(w drivertest.World) rouse.Spec {
-		importImage(t, api, functionImage, map[string]string{"fn": w.Program}, "ENTRYPOINT [\"/fn\"]", "ENV COLOR=red", "VOLUME /data")
+		importImage(t, api, functionImage, map[string]string{"fn": w.Program}, "ENTRYPOINT [\"/fn\"]", "WORKDIR /made/by/the/engine", "ENV COLOR=red", "VOLUME /data")
 		return rouse.Spec{Artifact: rouse.Artifact{Image: functionImage}}
 	}
 	return s

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/docker/docker/api/types/container"
@@ -38,7 +39,7 @@ func (d *Driver) configuration(s *sandbox, c driver.Class, code string) (*contai
 		Env:         s.link.Env(socketDir),
 		Entrypoint:  []string{agentPath},
 		Cmd:         []string{},
-		WorkingDir:  "/",
+		WorkingDir:  cmp.Or(s.image.dir, "/"), // the engine makes one that the image has not
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
 		Labels:      map[string]string{labelOwner: d.Owner, labelSandbox: string(s.id)},
 	}

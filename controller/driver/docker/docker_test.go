@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -28,10 +29,10 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // functionImage has the conformance function, run by a user that the image names.
-const functionImage = "rouse-conformance-fn"
+var functionImage = fmt.Sprintf("rouse-conformance-fn:%d", os.Getpid())
 
-// owner labels this package's containers, apart from those of a Rouse that runs.
-const owner = "rouse-docker-test"
+// owner labels this run's containers, apart from those of others.
+var owner = fmt.Sprintf("rouse-docker-test-%d", os.Getpid())
 
 func TestConformanceOfImages(t *testing.T) { drivertest.Run(t, imageSuite(t, engine(t))) }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path"
 	"sync"
 
 	"github.com/containerd/errdefs"
@@ -154,6 +155,9 @@ func targets(img image, code bool) map[string]bool {
 	}
 	for _, volume := range img.volumes {
 		all[volume] = true
+	}
+	if path.IsAbs(img.dir) { // the engine makes one that the image has not
+		all[path.Clean(img.dir)] = true
 	}
 	return all
 }

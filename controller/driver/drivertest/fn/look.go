@@ -19,13 +19,13 @@ func look() map[string]string {
 		name, value, _ := strings.Cut(variable, "=")
 		seen["env "+name] = value
 	}
-	for _, file := range []string{"/proc/self/limits", "/proc/self/oom_score_adj", "/proc/self/status", "/etc/resolv.conf", "/etc/passwd"} {
+	for _, file := range []string{"/proc/self/limits", "/proc/self/oom_score_adj", "/proc/thread-self/status", "/etc/resolv.conf", "/etc/passwd"} {
 		b, err := os.ReadFile(file)
 		if err != nil {
 			seen[file] = err.Error()
 			continue
 		}
-		if file == "/proc/self/status" {
+		if file == "/proc/thread-self/status" {
 			status(seen, b)
 			continue
 		}
