@@ -10,7 +10,7 @@ type Launch struct {
 	RuntimeAPI string
 	// Port is where the code listens, on 127.0.0.1 (http contract). 0 has the
 	// agent find a free one, which replaces PortVar in the command.
-	Port     int
+	Port int
 	// Enter has the process live in the root that was mounted over the agent's.
 	Enter    bool
 	UID, GID int

@@ -54,7 +54,7 @@ type Status struct {
 	InFlight     int            `json:"in_flight"`
 	Waiting      int            `json:"waiting"`
 	MemoryBudget rouse.Bytes    `json:"memory_budget"`
-	MemoryInUse  rouse.Bytes    `json:"memory_in_use"` // sum of the instances' limits
+	MemoryInUse  rouse.Bytes    `json:"memory_in_use"`   // sum of the instances' limits
 	Cells        *rouse.Cells   `json:"cells,omitempty"` // spare sandboxes, where the driver keeps them
 	Started      string         `json:"started"`
 }
