@@ -90,7 +90,7 @@ func reverse() error {
 type buffers struct{ sync.Pool }
 
 func (b *buffers) Get() []byte  { return b.Pool.Get().([]byte) }
-func (b *buffers) Put(x []byte) { b.Pool.Put(x) }
+func (b *buffers) Put(x []byte) { b.Pool.Put(x) } //lint:ignore SA6002 httputil.BufferPool deals in slices
 
 // nginx is nginx with kept connections and no log.
 func (l *lab) nginx(on net.Listener, inside []string) (*child, error) {
