@@ -42,8 +42,11 @@ func (l *lab) likeOf(ctx context.Context, p *platform, url string) (*container, 
 	if err := e.call(ctx, "GET", "/containers/rouse-"+string(list[0].ID)+"/json", nil, &found); err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(l.dir, "container")
-	if err := os.Mkdir(dir, 0o755); err != nil {
+	dir, err := os.MkdirTemp(l.dir, "container")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
 		return nil, err
 	}
 	mounts, _ := found.HostConfig["Mounts"].([]any)

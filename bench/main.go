@@ -21,6 +21,7 @@ var benchmarks = []struct {
 	run  func(context.Context, *lab) ([]result, error)
 }{
 	{"cold", cold},
+	{"cell", cell},
 	{"restart", restart},
 	{"warm-http", warmHTTP},
 	{"warm-lambda", warmLambda},
