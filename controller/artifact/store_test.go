@@ -262,7 +262,7 @@ func TestCollectRemovesOnlyWhatNobodyNeeds(t *testing.T) {
 		if removed, err := s.Collect(t.Context(), unwanted); len(removed) != 0 || err != nil {
 			t.Errorf("within the time of grace: %v, %v", removed, err)
 		}
-		time.Sleep(2 * time.Hour) // of the bubble
+		<-time.After(2 * time.Hour) // of the bubble
 		add(t, s, again)
 		removed, err := s.Collect(t.Context(), func(d string) bool { return d == wanted.Digest })
 		if err != nil || len(removed) != 1 || removed[0] != old.Digest {

@@ -318,8 +318,8 @@ func TestSettleWaitsForWhatIsUnderWay(t *testing.T) {
 		c := collect(t, l, Source{Function: "f"}, r, nil)
 		go func() {
 			for range 5 {
-				time.Sleep(15 * time.Millisecond) // of the bubble
-				io.WriteString(w, "x\n")          //nolint:errcheck // read until closed
+				<-time.After(15 * time.Millisecond) // of the bubble
+				io.WriteString(w, "x\n")            //nolint:errcheck // read until closed
 			}
 		}()
 		began := time.Now()
