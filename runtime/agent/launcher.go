@@ -55,6 +55,7 @@ func Launch() {
 		{"death signal", followAgent},
 		{"directory " + s.Dir, func() error { return enter(s.Dir) }},
 		{"limits", func() error { return limit(s.Limits) }},
+		{"filter", applyFilter},
 	} {
 		if err := step.do(); err != nil {
 			fail(cannotRun, step.name+": "+err.Error())

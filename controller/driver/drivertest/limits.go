@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/rousehq/rouse"
 )
 
@@ -16,7 +18,7 @@ func unprivileged(t *testing.T, b *bench) {
 	var status string
 	x.must(order{Do: "status"}, &status)
 	for _, want := range []string{"CapInh:\t0000000000000000", "CapPrm:\t0000000000000000",
-		"CapEff:\t0000000000000000", "CapAmb:\t0000000000000000", "NoNewPrivs:\t1"} {
+		"CapEff:\t0000000000000000", "CapAmb:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"} {
 		if !strings.Contains(status, want) {
 			t.Errorf("the process' status lacks %q:\n%s", want, status)
 		}
@@ -32,6 +34,23 @@ func unprivileged(t *testing.T, b *bench) {
 	}
 	if slices.Contains(ids.Groups, 0) && ids.GID != 0 {
 		t.Errorf("has root's group: %v", ids.Groups)
+	}
+}
+
+// refusedCalls are refused in every sandbox, by the filter that the agent adds.
+func refusedCalls(t *testing.T, b *bench) {
+	x := b.start(b.spec(rouse.ContractHTTP))
+	defer x.stop()
+	var tried map[string]string
+	x.must(order{Do: "attack"}, &tried)
+	for _, name := range []string{
+		"chroot", "pivot_root", "mount", "unmount the root", "remount the root", "a clone of the root", "a new file system",
+		"a mount namespace", "a user namespace", "a user namespace for a child", "a network for a child", "entering a namespace",
+		"tracing the agent", "another's memory", "a keyring", "a key", "io_uring",
+	} {
+		if got := tried[name]; !strings.HasSuffix(got, unix.EPERM.Error()) {
+			t.Errorf("%s ends with %q, want %q", name, got, unix.EPERM.Error())
+		}
 	}
 }
 

@@ -61,6 +61,7 @@ func Run(t *testing.T, s Suite) {
 		{"ThePortRefusesUntilSomethingListens", refuses},
 		{"TheProcessGetsItsCommandAndEnvironment", command},
 		{"TheProcessHasNoPrivileges", unprivileged},
+		{"CallsThatNoFunctionNeedsAreRefused", refusedCalls},
 		{"TheProcessInheritsNothingOfTheAgent", inheritsNothing},
 		{"OutputArrives", output},
 		{"ExitsSayCodeOrSignal", exits},
