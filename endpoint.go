@@ -20,6 +20,10 @@ type Endpoint struct {
 	Stdout, Stderr io.ReadCloser
 	// Process is the code's process.
 	Process Process
+	// Memory is the most memory that the present run has had so far, as the host
+	// measures it; 0 when it cannot. It reads a file and does not wait. Nil is
+	// never measured.
+	Memory func() Bytes
 	// Keeper lets warm connections outlive this host process. Nil where nothing can be kept.
 	Keeper Keeper
 	// Kept is what an earlier host process left with the agent, when the

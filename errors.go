@@ -32,6 +32,10 @@ type Error struct {
 	// Type and Trace are set when a handler raised the error: its class and stack.
 	Type  string
 	Trace []string
+	// Payload is the runtime's own description of an init that failed, JSON.
+	Payload []byte
+	// Exit is set when the reason is that the process ended: how it did.
+	Exit *Exit
 	// RetryAfter, when positive, says when trying again may help.
 	RetryAfter time.Duration
 	// Cause is for the log only.

@@ -153,6 +153,10 @@ func (s *Spec) Validate() error {
 		return Errorf(Invalid, "runtime %q: an image brings its own; leave it out", clip(s.Runtime, 40))
 	case s.Artifact.Code != "" && s.Runtime == "":
 		return Errorf(Invalid, "runtime: missing; code needs one")
+	case s.Artifact.Image == "" && s.Image != nil:
+		return Errorf(Invalid, "image_config: only an image has one; for code give a command")
+	case s.Image != nil && s.Image.Directory != "" && !strings.HasPrefix(s.Image.Directory, "/"):
+		return Errorf(Invalid, "image_config directory %q: must start with /", clip(s.Image.Directory, 80))
 	case s.Memory < 16*MB:
 		return Errorf(Invalid, "memory %s: must be at least 16MB", s.Memory)
 	case s.Timeout <= 0 || s.Timeout.D() > 24*time.Hour:

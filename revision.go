@@ -51,6 +51,22 @@ type Spec struct {
 	Tmp         Bytes             `json:"tmp"`     // size of /tmp
 	Network     Network           `json:"network"`
 	Health      string            `json:"health,omitempty"` // http only: a path that answers 2xx once ready
+	// Layers are digests of unpacked trees that are joined at /opt; where two have
+	// a file, the later one's is seen.
+	Layers []string `json:"layers,omitempty"`
+	// Image changes how an image is started.
+	Image *ImageConfig `json:"image_config,omitempty"`
+	// Version is what the code is told of its own version; empty is $LATEST. It
+	// keeps a published version's instances apart from the newest revision's.
+	Version string `json:"version,omitempty"`
+}
+
+// ImageConfig replaces parts of what an image says about its process; what is
+// empty stays as the image has it.
+type ImageConfig struct {
+	EntryPoint []string `json:"entrypoint,omitempty"`
+	Command    []string `json:"command,omitempty"` // the arguments behind the entry point
+	Directory  string   `json:"directory,omitempty"`
 }
 
 // Artifact is what a revision runs: an image, or code (a model is code of

@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // conn is one connection from the process. Its goroutine reads requests and
@@ -156,11 +157,23 @@ func (c *conn) answer(req *request, id []byte, as phase) bool {
 		c.t.unclaim(inv)
 		return false
 	}
-	body, tr, err := c.in.body(req, int64(c.t.o.MaxResponse))
+	body, tr, most, err := c.take(req, inv, as)
 	switch {
 	case errors.Is(err, errTooLarge):
-		c.t.answered(inv, tooLarge(c.t.o.MaxResponse), true)
-		return c.refuse(req, 413, "RequestEntityTooLarge", exceeded(c.t.o.MaxResponse))
+		c.t.answered(inv, tooLarge(most), true)
+		return c.refuse(req, 413, "RequestEntityTooLarge", exceeded(most))
+	case err != nil && inv.outlet.used():
+		// What went out cannot be taken back by another answer. If the process has
+		// ended, that is the better reason.
+		timer := time.NewTimer(2 * lastWords)
+		defer timer.Stop()
+		select {
+		case <-inv.done:
+		case <-timer.C:
+		}
+		c.t.answered(inv, failed("Runtime.TruncatedResponse", "the response was cut short"), true)
+		c.reply(400, "TruncatedHTTPRequest", "HTTP request detected as truncated", true)
+		return false
 	case err != nil:
 		// The process may yet answer on another connection; its end or the deadline decide.
 		c.t.unclaim(inv)
@@ -173,6 +186,20 @@ func (c *conn) answer(req *request, id []byte, as phase) bool {
 	ok = c.send(202, accepted, req.close)
 	c.t.wake(inv)
 	return ok
+}
+
+// take reads an answer, or passes it on to a caller who wants it as it comes.
+// most is how large it may be.
+func (c *conn) take(req *request, inv *invocation, as phase) (body []byte, tr trailers, most int, err error) {
+	if as == responding && req.mode != "" && inv.outlet != nil {
+		most = c.t.o.MaxStream
+		inv.outlet.open(inv.ev.Stream, req.contentType)
+		tr, err = c.in.stream(req, int64(most), inv.outlet)
+		return nil, tr, most, err
+	}
+	most = c.t.o.MaxResponse
+	body, tr, err = c.in.body(req, int64(most))
+	return body, tr, most, err
 }
 
 // initFailed takes the report of an init that failed.
@@ -188,7 +215,7 @@ func (c *conn) initFailed(req *request, as phase) bool {
 		body = nil
 		req.close = true
 	}
-	c.t.initFailed(failure(body, req.errorType))
+	c.t.initFailed(failedWith(body, failure(body, req.errorType)))
 	return c.send(202, accepted, req.close)
 }
 

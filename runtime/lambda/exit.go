@@ -102,8 +102,12 @@ func (t *Target) conclude() func() {
 // exitError puts the exit in AWS's words. The caller holds mu.
 func (t *Target) exitError(code rouse.Code, id string) *rouse.Error {
 	kind, text := "Runtime.ExitError", "Runtime exited without providing a reason"
+	var exit *rouse.Exit
 	var e *exitErr
 	if errors.As(t.exit, &e) {
+		if !e.gone {
+			exit = &e.exit
+		}
 		switch {
 		case e.gone:
 			text = goneText
@@ -120,7 +124,7 @@ func (t *Target) exitError(code rouse.Code, id string) *rouse.Error {
 		text = "RequestId: " + id + " Error: " + text
 	}
 	err := broken(code, t.exit, text)
-	err.Type = kind
+	err.Type, err.Exit = kind, exit
 	return err
 }
 

@@ -23,12 +23,17 @@ type invocation struct {
 	result   *rouse.Result
 	err      error
 	settled  func(error) // see Settle
+
+	handed time.Time     // when the process got it
+	over   time.Time     // when its outcome became final
+	init   time.Duration // of the init that it waited for
+	outlet *outlet       // nil unless the caller takes a streamed answer
 }
 
 // end makes inv's outcome final, once.
 func (inv *invocation) end(result *rouse.Result, err error) {
 	if !inv.ended {
-		inv.ended, inv.result, inv.err = true, result, err
+		inv.ended, inv.result, inv.err, inv.over = true, result, err, time.Now()
 		close(inv.done)
 	}
 }
@@ -50,6 +55,9 @@ func (t *Target) Invoke(ctx context.Context, ev *rouse.Event) (*rouse.Result, er
 		inv.deadline = now.Add(t.o.Timeout)
 	}
 	inv.budget = inv.deadline.Sub(now)
+	if ev.Stream != nil {
+		inv.outlet = new(outlet)
+	}
 
 	t.mu.Lock()
 	if err := t.refuse(); err != nil {
@@ -68,6 +76,14 @@ func (t *Target) Invoke(ctx context.Context, ev *rouse.Event) (*rouse.Result, er
 	case <-ctx.Done():
 		t.abandon(inv, ctx.Err())
 		<-inv.done
+	}
+	if inv.outlet != nil {
+		inv.outlet.close()
+	}
+	if ev.Report != nil {
+		t.mu.Lock()
+		t.measured(inv, ev.Report)
+		t.mu.Unlock()
 	}
 	return inv.result, inv.err
 }
@@ -119,6 +135,8 @@ func (t *Target) hand() *conn {
 	t.parked = t.parked[:last]
 	t.current, t.waiting = t.waiting, nil
 	t.last = t.current.ev.ID
+	t.current.handed = time.Now()
+	t.current.init, t.init = t.init, 0
 	t.phase = running
 	if t.ep.Keeper != nil {
 		t.ep.Keeper.Busy()

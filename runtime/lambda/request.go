@@ -16,6 +16,7 @@ type request struct {
 	expect       bool // the client waits for 100 Continue
 	errorType    string
 	mode         string // Lambda-Runtime-Function-Response-Mode
+	contentType  string // of a streamed answer
 }
 
 // badRequest is a request that cannot be understood; the connection ends with it.
@@ -107,8 +108,19 @@ func (req *request) header(name, value []byte, hasLength *bool) error {
 		req.errorType = string(value)
 	case is(name, responseModeHeader):
 		req.mode = string(value)
+	case is(name, "content-type"):
+		req.contentType = contentType(value)
 	}
 	return nil
+}
+
+// contentType makes a string of a type; the usual one costs no memory.
+func contentType(value []byte) string {
+	const usual = "application/json"
+	if string(value) == usual {
+		return usual
+	}
+	return string(value)
 }
 
 const (

@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"slices"
+	"time"
 
 	"github.com/rousehq/rouse"
 )
@@ -29,6 +30,7 @@ func (t *Target) park(c *conn) (from phase, ok bool) {
 	}
 	if from == started || from == restoring {
 		close(t.inited)
+		t.init = time.Since(t.began)
 	}
 	t.phase = ready
 	settled := t.settle()
@@ -122,7 +124,7 @@ func (t *Target) enter(c *conn, to phase) (from phase, ok bool) {
 }
 
 // initFailed ends the init with what the runtime said about it.
-func (t *Target) initFailed(f *rouse.Failure) {
+func (t *Target) initFailed(said *rouse.Result) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	select {
@@ -130,8 +132,8 @@ func (t *Target) initFailed(f *rouse.Failure) {
 		return
 	default:
 	}
-	err := broken(rouse.StartFailed, nil, f.Message)
-	err.Type, err.Trace = f.Type, f.Trace
+	err := broken(rouse.StartFailed, nil, said.Failure.Message)
+	err.Type, err.Trace, err.Payload = said.Failure.Type, said.Failure.Trace, said.Payload
 	t.initErr = err
 	close(t.inited)
 }
@@ -166,7 +168,8 @@ func (t *Target) answered(inv *invocation, result *rouse.Result, now bool) {
 	t.mu.Lock()
 	if t.current == inv && !inv.ended {
 		t.phase = responseSent
-		inv.ended, inv.result = true, result
+		result.Streamed = inv.outlet.used()
+		inv.ended, inv.result, inv.over = true, result, time.Now()
 		inv.answered = true
 	}
 	t.mu.Unlock()

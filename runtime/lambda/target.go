@@ -16,6 +16,8 @@ const (
 	MaxEvent = 6 << 20
 	// MaxResponse is AWS's limit on an answer; the 100 bytes are AWS's own.
 	MaxResponse = 6<<20 + 100
+	// MaxStream is AWS's limit on a streamed answer.
+	MaxStream = 200 << 20
 
 	// maxConns is how many connections one process may have open.
 	maxConns = 64
@@ -31,6 +33,7 @@ type Options struct {
 	Timeout     time.Duration // of an event without a deadline
 	MaxEvent    int           // bytes; 0 is MaxEvent
 	MaxResponse int           // bytes; 0 is MaxResponse
+	MaxStream   int           // bytes of a streamed answer; 0 is MaxStream
 	ARN         string        // of an event without one
 	Log         *slog.Logger  // nil discards
 }
@@ -68,6 +71,8 @@ type Target struct {
 	ending    bool          // the process is being ended by us
 	inited    chan struct{} // closed when initErr is final
 	initErr   error
+	began     time.Time     // when the init did
+	init      time.Duration // how long it took, until an event has reported it
 }
 
 var _ rouse.EventTarget = (*Target)(nil)
@@ -81,6 +86,9 @@ func New(ep rouse.Endpoint, o Options) *Target {
 	if o.MaxResponse == 0 {
 		o.MaxResponse = MaxResponse
 	}
+	if o.MaxStream == 0 {
+		o.MaxStream = MaxStream
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -90,6 +98,7 @@ func New(ep rouse.Endpoint, o Options) *Target {
 		phase:  started,
 		conns:  make(map[*conn]struct{}),
 		inited: make(chan struct{}),
+		began:  time.Now(),
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	t.alarm = time.AfterFunc(time.Hour, t.expire)
@@ -184,6 +193,7 @@ func (t *Target) Reset() {
 	then := t.forget(errReset)
 	t.phase, t.exit, t.ending = started, nil, false
 	t.inited, t.initErr = make(chan struct{}), nil
+	t.began, t.init = time.Now(), 0
 	t.mu.Unlock()
 	then()
 }

@@ -44,10 +44,13 @@ func (s *sandbox) plan(ctx context.Context, rev rouse.Revision, read func(contex
 		return rouse.Launch{}, err
 	}
 	if len(command.Argv) == 0 {
-		command.Argv = s.image.argv(rev.Spec.Handler)
+		command.Argv = s.image.argv(rev.Spec)
 	}
 	if len(command.Argv) == 0 {
 		return rouse.Launch{}, rouse.Errorf(rouse.StartFailed, "the image has no entry point; deploy it with a command")
+	}
+	if rev.Spec.Image != nil {
+		command.Dir = cmp.Or(rev.Spec.Image.Directory, command.Dir)
 	}
 	command.Dir = cmp.Or(command.Dir, s.image.dir, "/")
 	command.Env = layered(

@@ -47,7 +47,7 @@ func (d *Driver) Check(ctx context.Context, spec rouse.Spec, report func(string)
 		d.unpack(ctx, img, report)
 		return spec, nil
 	}
-	if len(spec.Command) == 0 && len(img.argv(spec.Handler)) == 0 {
+	if len(spec.Command) == 0 && len(img.argv(spec)) == 0 {
 		return spec, rouse.Errorf(rouse.Invalid, "image %s: it has no entry point; give a command", ref)
 	}
 	spec.Artifact.ImageID, spec.Artifact.Size = img.id, img.size

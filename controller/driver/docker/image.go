@@ -27,13 +27,23 @@ type image struct {
 	volumes    []string
 }
 
-// argv is what the image runs. handler, when given, stands in for the
-// arguments, as it does for AWS Lambda's own images.
-func (i image) argv(handler string) []string {
-	if handler != "" {
-		return append(slices.Clone(i.entrypoint), handler)
+// argv is what the image runs for spec. A handler stands in for the arguments,
+// as it does for AWS Lambda's own images.
+func (i image) argv(spec rouse.Spec) []string {
+	entrypoint, cmd := i.entrypoint, i.cmd
+	if c := spec.Image; c != nil {
+		if len(c.EntryPoint) > 0 {
+			// As with Docker, the image's own arguments belong to its own entry point.
+			entrypoint, cmd = c.EntryPoint, nil
+		}
+		if len(c.Command) > 0 {
+			cmd = c.Command
+		}
 	}
-	return slices.Concat(i.entrypoint, i.cmd)
+	if spec.Handler != "" {
+		cmd = []string{spec.Handler}
+	}
+	return slices.Concat(entrypoint, cmd)
 }
 
 // base is the image of a class, as the engine knows it.
