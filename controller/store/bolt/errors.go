@@ -17,7 +17,7 @@ var (
 	errDamaged = errors.New("the file is damaged")
 )
 
-type schemaError struct{ got string }
+type schemaError struct{ got, want string }
 
 func (e *schemaError) Error() string { return "schema " + e.got }
 
@@ -40,7 +40,7 @@ func explain(path string, err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &unknown):
-		return rouse.Errorf(rouse.Invalid, "%s has schema %q, this rouse knows %s; use the version that wrote it. The file was not changed", path, unknown.got, schema)
+		return rouse.Errorf(rouse.Invalid, "%s has schema %q, this rouse knows %s; use the version that wrote it. The file was not changed", path, unknown.got, unknown.want)
 	case errors.Is(err, errForeign), errors.Is(err, berrors.ErrVersionMismatch):
 		return rouse.Errorf(rouse.Invalid, "%s was not written by rouse. The file was not changed", path)
 	case errors.Is(err, errDamaged), errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum):

@@ -11,10 +11,17 @@ import (
 	"github.com/rousehq/rouse"
 )
 
-// change is one caller's part of a transaction. It decides first and writes
-// last: when it returns a *rouse.Error it has written nothing, and the changes
-// of others go on. Any other error speaks of the file and fails them all.
+// change is one caller's part of a transaction, and may be run more than once.
+// When it returns a *rouse.Error it has written nothing, and the changes of
+// others go on; after a *spoiled they are done again without it. Any other
+// error speaks of the file and fails them all.
 type change func(*bbolt.Tx) error
+
+// spoiled is a change's failure after it has written.
+type spoiled struct{ cause error }
+
+func (s *spoiled) Error() string { return s.cause.Error() }
+func (s *spoiled) Unwrap() error { return s.cause }
 
 // group commits changes that arrive together in one transaction, so that many
 // writers share one wait for the disk, and one writer waits for nobody.
@@ -76,28 +83,54 @@ func (g *group) withdraw(c *call) bool {
 	return true
 }
 
+// mostCalls bounds a transaction, and with it the memory that it takes.
+const mostCalls = 1024
+
 func (g *group) commit() {
 	g.mu.Lock()
 	calls := g.pending
 	g.pending = nil
-	g.mu.Unlock()
-	if len(calls) == 0 {
-		return
+	if len(calls) > mostCalls {
+		g.pending = slices.Clone(calls[mostCalls:])
+		calls = calls[:mostCalls]
 	}
-	err := g.update(func(tx *bbolt.Tx) error {
-		for _, c := range calls {
+	g.mu.Unlock()
+	for len(calls) > 0 {
+		culprit, err := g.attempt(calls)
+		if culprit < 0 {
+			for _, c := range calls {
+				if err != nil {
+					c.err = err
+				}
+				close(c.done)
+			}
+			return
+		}
+		close(calls[culprit].done)
+		calls = slices.Delete(calls, culprit, culprit+1)
+	}
+}
+
+// attempt makes one transaction of calls. culprit is the call that spoiled it,
+// or -1 when its end is the end of all.
+func (g *group) attempt(calls []*call) (culprit int, err error) {
+	culprit = -1
+	err = g.update(func(tx *bbolt.Tx) error {
+		for i, c := range calls {
 			c.err = c.change(tx)
+			if c.err == nil {
+				continue
+			}
+			if _, wrote := c.err.(*spoiled); wrote {
+				culprit = i
+				return c.err
+			}
 			var refused *rouse.Error
-			if c.err != nil && !errors.As(c.err, &refused) {
+			if !errors.As(c.err, &refused) {
 				return c.err
 			}
 		}
 		return nil
 	})
-	for _, c := range calls {
-		if err != nil {
-			c.err = err
-		}
-		close(c.done)
-	}
+	return culprit, err
 }

@@ -19,6 +19,15 @@ const (
 	schema = "1"
 )
 
+// kind is what a file is for: its format's name, the only schema that this
+// code knows, and its buckets.
+type kind struct {
+	format, schema string
+	buckets        [][]byte
+}
+
+var definitions = kind{format: format, schema: schema, buckets: [][]byte{functions, revisions, settings}}
+
 var (
 	meta      = []byte("meta")
 	keyFormat = []byte("format")
@@ -39,7 +48,12 @@ func Open(path string, o Options) (*Store, error) {
 	if o.LockWait == 0 {
 		o.LockWait = time.Second
 	}
-	if err := inspect(path, o); err != nil {
+	if err := inspect(path, o.LockWait, func(tx *bbolt.Tx) error {
+		if err := known(tx, definitions); err != nil {
+			return err
+		}
+		return readable(tx)
+	}); err != nil {
 		return nil, err
 	}
 	db, err := openFile(path, &bbolt.Options{Timeout: o.LockWait, FreelistType: bbolt.FreelistMapType, NoStatistics: true})
@@ -48,15 +62,15 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	s := &Store{db: db, path: path}
 	s.group = newGroup(s.update)
-	if err := s.update(prepare); err != nil {
+	if err := s.update(func(tx *bbolt.Tx) error { return prepare(tx, definitions) }); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
 }
 
-// inspect reads the file without writing to it: even an empty transaction of
-// bbolt would change a page.
-func inspect(path string, o Options) error {
+// inspect has look read the file without writing to it: even an empty
+// transaction of bbolt would change a page. A new file has nothing to look at.
+func inspect(path string, lockWait time.Duration, look func(*bbolt.Tx) error) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 		return nil
@@ -67,7 +81,7 @@ func inspect(path string, o Options) error {
 	if !info.Mode().IsRegular() {
 		return rouse.Errorf(rouse.Invalid, "%s is not a file", path)
 	}
-	db, err := openFile(path, &bbolt.Options{Timeout: o.LockWait, ReadOnly: true})
+	db, err := openFile(path, &bbolt.Options{Timeout: lockWait, ReadOnly: true})
 	if err != nil {
 		return err
 	}
@@ -79,16 +93,13 @@ func inspect(path string, o Options) error {
 			if tx.Size() > info.Size() {
 				return fmt.Errorf("%w: %d bytes of %d are left", errDamaged, info.Size(), tx.Size())
 			}
-			if err := known(tx); err != nil {
-				return err
-			}
-			return readable(tx)
+			return look(tx)
 		})
 	}))
 }
 
 // known refuses what this code cannot read.
-func known(tx *bbolt.Tx) error {
+func known(tx *bbolt.Tx, want kind) error {
 	m := tx.Bucket(meta)
 	if m == nil {
 		if k, _ := tx.Cursor().First(); k == nil {
@@ -96,11 +107,11 @@ func known(tx *bbolt.Tx) error {
 		}
 		return errForeign
 	}
-	if string(m.Get(keyFormat)) != format {
+	if string(m.Get(keyFormat)) != want.format {
 		return errForeign
 	}
-	if got := string(m.Get(keySchema)); got != schema {
-		return &schemaError{got: got}
+	if got := string(m.Get(keySchema)); got != want.schema {
+		return &schemaError{got: got, want: want.schema}
 	}
 	return nil
 }
@@ -114,20 +125,20 @@ func readable(tx *bbolt.Tx) error {
 }
 
 // prepare completes a new file. It looks again, since inspect's lock is gone.
-func prepare(tx *bbolt.Tx) error {
-	if err := known(tx); err != nil {
+func prepare(tx *bbolt.Tx, want kind) error {
+	if err := known(tx, want); err != nil {
 		return err
 	}
-	for _, name := range [][]byte{meta, functions, revisions, settings} {
+	for _, name := range append([][]byte{meta}, want.buckets...) {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}
 	}
 	m := tx.Bucket(meta)
-	if err := m.Put(keyFormat, []byte(format)); err != nil {
+	if err := m.Put(keyFormat, []byte(want.format)); err != nil {
 		return err
 	}
-	return m.Put(keySchema, []byte(schema))
+	return m.Put(keySchema, []byte(want.schema))
 }
 
 // openFile is bbolt.Open with errors for people, and with the file closed

@@ -10,3 +10,7 @@ import (
 func TestMemoryKeepsTheContract(t *testing.T) {
 	storetest.Run(t, func(*testing.T) store.Store { return storetest.NewMemory() })
 }
+
+func TestMemorySpaceKeepsTheContract(t *testing.T) {
+	storetest.RunSpace(t, func(*testing.T) store.Space { return storetest.NewSpace() })
+}

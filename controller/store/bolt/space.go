@@ -1,0 +1,178 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"iter"
+	"os"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/store"
+)
+
+var _ store.Space = (*Space)(nil)
+
+var (
+	space  = []byte("space")
+	events = kind{format: "rouse events", schema: "1", buckets: [][]byte{space}}
+)
+
+// SpaceOptions change how a space is opened.
+type SpaceOptions struct {
+	// LockWait is as in Options.
+	LockWait time.Duration
+	// Committed, when set, is told how long each commit took. It must not block.
+	Committed func(time.Duration)
+}
+
+// Space is an ordered space of keys in one file. Make one with OpenSpace.
+//
+// The list of free pages is not written with each commit: after a backlog has
+// been drained it is long, and would be most of what a commit writes. Opening
+// finds the free pages by reading the tree instead.
+type Space struct {
+	path  string
+	o     SpaceOptions
+	group *group
+
+	compacting sync.Mutex // one at a time; taken before the group's turn
+
+	mu    sync.RWMutex // readers of db; written when a compacted file takes its place
+	db    *bbolt.DB
+	dirty map[string]struct{} // keys changed since a compaction began; only whoever has the group's turn uses it
+}
+
+// OpenSpace opens the file at path or makes it, with Open's promises. It takes
+// the longer the bigger the file is: a second for a million small values.
+func OpenSpace(path string, o SpaceOptions) (*Space, error) {
+	if o.LockWait == 0 {
+		o.LockWait = time.Second
+	}
+	if err := inspect(path, o.LockWait, func(tx *bbolt.Tx) error { return known(tx, events) }); err != nil {
+		return nil, err
+	}
+	db, err := openSpace(path, o.LockWait)
+	if err != nil {
+		return nil, err
+	}
+	s := &Space{db: db, path: path, o: o}
+	s.group = newGroup(s.update)
+	if err := s.group.do(context.Background(), func(tx *bbolt.Tx) error { return prepare(tx, events) }); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	// What a crash during a compaction leaves was never in use.
+	if err := os.Remove(path + compacted); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+func openSpace(path string, lockWait time.Duration) (*bbolt.DB, error) {
+	return openFile(path, &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType, NoFreelistSync: true})
+}
+
+// Close waits for transactions and closes the file. It is idempotent.
+func (s *Space) Close() error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.db.Close()
+}
+
+// Update changes the space; see store.Space.
+func (s *Space) Update(ctx context.Context, write func(store.Tx) error) error {
+	var refusal error
+	err := s.group.do(ctx, func(tx *bbolt.Tx) error {
+		t := spaceTx{spaceReader: spaceReader{tx.Bucket(space)}, dirty: s.dirty}
+		refusal = write(&t)
+		switch {
+		case t.fault != nil:
+			refusal = nil
+			return t.fault
+		case refusal == nil:
+			return nil
+		case t.wrote:
+			return &spoiled{refusal}
+		}
+		return errRefused
+	})
+	if refusal != nil {
+		return refusal
+	}
+	return err
+}
+
+// errRefused stands for the error of a caller that has written nothing.
+var errRefused = rouse.Errorf(rouse.Invalid, "refused")
+
+// View reads the space; see store.Space.
+func (s *Space) View(ctx context.Context, read func(store.Reader) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return explain(s.path, guard(func() error {
+		return s.db.View(func(tx *bbolt.Tx) error { return read(spaceReader{tx.Bucket(space)}) })
+	}))
+}
+
+// update is called by whoever has the group's turn, and so is the only one that
+// could replace db.
+func (s *Space) update(write func(*bbolt.Tx) error) error {
+	began := time.Now()
+	err := explain(s.path, guard(func() error { return s.db.Update(write) }))
+	if s.o.Committed != nil {
+		s.o.Committed(time.Since(began))
+	}
+	return err
+}
+
+type spaceReader struct{ bucket *bbolt.Bucket }
+
+func (r spaceReader) Get(key []byte) []byte { return r.bucket.Get(key) }
+
+func (r spaceReader) Scan(from, to []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(key, value []byte) bool) {
+		c := r.bucket.Cursor()
+		for k, v := c.Seek(from); k != nil && bytes.Compare(k, to) < 0; k, v = c.Next() {
+			if !yield(k, v) {
+				return
+			}
+		}
+	}
+}
+
+type spaceTx struct {
+	spaceReader
+	wrote bool
+	fault error // of the file
+	dirty map[string]struct{}
+}
+
+func (t *spaceTx) Put(key, value []byte) {
+	t.wrote = true
+	t.changed(key)
+	if err := t.bucket.Put(key, value); err != nil && t.fault == nil {
+		t.fault = err
+	}
+}
+
+func (t *spaceTx) Delete(key []byte) {
+	t.wrote = true
+	t.changed(key)
+	if err := t.bucket.Delete(key); err != nil && t.fault == nil {
+		t.fault = err
+	}
+}
+
+// changed notes a key for a compaction under way. One too many does no harm.
+func (t *spaceTx) changed(key []byte) {
+	if t.dirty != nil {
+		t.dirty[string(key)] = struct{}{}
+	}
+}
