@@ -118,6 +118,7 @@ const (
 	PhaseMount   Phase = "mount"   // laying the code's files over a cell's
 	PhaseStart   Phase = "start"   // placing the code and starting the process
 	PhaseInit    Phase = "init"    // the code getting ready
+	PhaseThaw    Phase = "thaw"    // continuing a frozen instance, which is no start
 )
 
 // Timing is how long one phase took.

@@ -46,6 +46,8 @@ type Settings struct {
 	Queue      int      `json:"queue"`       // requests that may wait; 0 refuses at once
 	QueueBytes Bytes    `json:"queue_bytes"` // bytes that waiting requests may hold
 	Hold       Duration `json:"hold"`        // the longest wait for an instance
+	// Freeze stops an instance's processes between requests (lambda contract).
+	Freeze bool `json:"freeze"`
 }
 
 // DefaultSettings are what a function has that sets nothing.
@@ -121,6 +123,8 @@ func (s *Settings) Validate(contract Contract) error {
 		return Errorf(Invalid, "concurrency %d: must be 1 to 1000", s.Concurrency)
 	case contract == ContractLambda && s.Concurrency != 1:
 		return Errorf(Invalid, "concurrency %d: must be 1 for contract lambda; an instance answers one event at a time", s.Concurrency)
+	case s.Freeze && contract != ContractLambda:
+		return Errorf(Invalid, "freeze: only for contract lambda; when an http server has nothing to do, nobody but itself can know")
 	case s.MaxInstances < 0 || s.MaxInstances > 10000:
 		return Errorf(Invalid, "max_instances %d: must be 0 (no limit) to 10000", s.MaxInstances)
 	case s.Provisioned < 0 || s.Provisioned > 1000:

@@ -56,6 +56,7 @@ func TestSettingsAndSpecsSayWhatIsWrong(t *testing.T) {
 		"provisioned":   func(s *Settings, _ *Spec) { s.Provisioned, s.MaxInstances = 3, 2 },
 		"queue":         func(s *Settings, _ *Spec) { s.Queue = -1 },
 		"hold":          func(s *Settings, _ *Spec) { s.Hold = 0 },
+		"freeze":        func(s *Settings, spec *Spec) { s.Freeze, spec.Contract = true, ContractHTTP },
 		"memory":        func(_ *Settings, s *Spec) { s.Memory = 0 },
 		"timeout":       func(_ *Settings, s *Spec) { s.Timeout = -1 },
 		"network":       func(_ *Settings, s *Spec) { s.Network = "host" },

@@ -10,6 +10,7 @@ type State string
 const (
 	Starting State = "starting"
 	Ready    State = "ready"
+	Frozen   State = "frozen"   // ready, with its processes stopped until the next request
 	Draining State = "draining" // finishes what it has and takes nothing new
 	Gone     State = "gone"
 )
@@ -19,9 +20,10 @@ type Tier string
 
 // The tiers, the fastest first.
 const (
-	TierWarm Tier = "warm" // a process that waits: no start at all
-	TierCell Tier = "cell" // a spare sandbox: its files are mounted, its process started
-	TierCold Tier = "cold" // nothing: a sandbox is made first
+	TierWarm   Tier = "warm"   // a process that waits: no start at all
+	TierFrozen Tier = "frozen" // a process that was stopped: it is continued
+	TierCell   Tier = "cell"   // a spare sandbox: its files are mounted, its process started
+	TierCold   Tier = "cold"   // nothing: a sandbox is made first
 )
 
 // Cells are the sandboxes without a revision, at one moment.

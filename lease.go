@@ -25,7 +25,7 @@ type Lease struct {
 	Target   Target
 	// Cold is true when the request waited for a start.
 	Cold bool
-	// Tier is what the request's wait began with: TierWarm when it was not Cold.
+	// Tier is what the request's wait began with: TierWarm or TierFrozen when it was not Cold.
 	Tier Tier
 	// Timings are what the request waited for; for a cold one they end with the
 	// phases of the start that served it.

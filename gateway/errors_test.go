@@ -119,6 +119,11 @@ func TestTimingsTellWhatARequestWaitedFor(t *testing.T) {
 			t.Errorf("from a cell: %v", h)
 		}
 		h = http.Header{}
+		gateway.SetTimings(h, &rouse.Lease{Tier: rouse.TierFrozen, Timings: []rouse.Timing{{Phase: rouse.PhaseThaw, Took: 90 * time.Microsecond}}}, began)
+		if got := h.Get("X-Rouse-Start") + "|" + h.Get("Server-Timing"); got != "frozen|thaw;dur=0.090, first-byte;dur=1.500" {
+			t.Error(got)
+		}
+		h = http.Header{}
 		gateway.SetTimings(h, &rouse.Lease{Tier: rouse.TierWarm}, began)
 		if h.Get("X-Rouse-Start") != "warm" || len(h) != 1 {
 			t.Errorf("warm: %v", h)

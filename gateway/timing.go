@@ -11,23 +11,28 @@ import (
 // Shared by all answers, as a header's values may be: whoever sets the header
 // anew replaces the slice, and it has no room to append to.
 var (
-	startCold = []string{string(rouse.TierCold)}
-	startCell = []string{string(rouse.TierCell)}
 	startWarm = []string{string(rouse.TierWarm)}
+	startCold = []string{string(rouse.TierCold)}
+	startFrom = map[rouse.Tier][]string{
+		rouse.TierFrozen: {string(rouse.TierFrozen)},
+		rouse.TierCell:   {string(rouse.TierCell)},
+		rouse.TierCold:   startCold,
+	}
 )
 
-// SetTimings tells the client whether its request waited for a start, of which
-// tier, and, in Server-Timing, for which of its phases. began is when the lease was there;
+// SetTimings tells the client whether its request waited for a start or a thaw, of
+// which tier, and, in Server-Timing, for which of its phases. began is when the lease was there;
 // from then to now is the last phase, first-byte.
 func SetTimings(h http.Header, lease *rouse.Lease, began time.Time) {
-	if !lease.Cold {
+	if !lease.Cold && lease.Tier != rouse.TierFrozen {
 		h["X-Rouse-Start"] = startWarm
 		return
 	}
-	h["X-Rouse-Start"] = startCold
-	if lease.Tier == rouse.TierCell {
-		h["X-Rouse-Start"] = startCell
+	from, known := startFrom[lease.Tier]
+	if !known {
+		from = startCold
 	}
+	h["X-Rouse-Start"] = from
 	value := make([]byte, 0, 128)
 	for _, t := range lease.Timings {
 		value = append(appendTiming(value, string(t.Phase), t.Took), ", "...)

@@ -57,7 +57,7 @@ func printFunctions(w io.Writer, now time.Time, fns []adminapi.FunctionView) err
 // counts is how many instances are in each state, in the order of a life.
 func counts(instances map[string]int) string {
 	text := ""
-	for _, state := range []rouse.State{rouse.Starting, rouse.Ready, rouse.Draining} {
+	for _, state := range []rouse.State{rouse.Starting, rouse.Ready, rouse.Frozen, rouse.Draining} {
 		if n := instances[string(state)]; n > 0 {
 			if text != "" {
 				text += ", "
@@ -136,7 +136,7 @@ func printInstances(w io.Writer, now time.Time, list []rouse.Instance) error {
 			state += " (provisioned)"
 		}
 		idle := "-"
-		if i.State == rouse.Ready && i.InFlight == 0 {
+		if (i.State == rouse.Ready || i.State == rouse.Frozen) && i.InFlight == 0 {
 			idle = age(now, i.IdleSince)
 		}
 		t.row(string(i.ID), string(i.Function), i.Revision.Short(), state, from(i), fmt.Sprint(i.InFlight),

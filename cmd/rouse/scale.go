@@ -18,6 +18,7 @@ func (a *app) scaleCommand() *cobra.Command {
 		Long:  "Change a function's settings without deploying it again. Without flags it shows them.",
 		Example: "  rouse scale hello --idle 10m --max-instances 4\n" +
 			"  rouse scale hello --provisioned 1\n" +
+			"  rouse scale hello --freeze\n" +
 			"  rouse scale hello --json",
 		Args: cobra.ExactArgs(1),
 	}
@@ -80,5 +81,6 @@ func (a *app) printSettings(s rouse.Settings) error {
 	t.row("queue", fmt.Sprint(s.Queue))
 	t.row("queue-bytes", s.QueueBytes.String())
 	t.row("hold", s.Hold.String())
+	t.row("freeze", fmt.Sprint(s.Freeze))
 	return t.flush()
 }

@@ -66,6 +66,13 @@ func (p *Pool) adopt(ctx context.Context, sandbox driver.Sandbox) bool {
 		endpoint.Close()
 		return false // its function was deleted or deployed over since
 	}
+	if r.rev.Spec.Contract == rouse.ContractLambda { // it may have been frozen
+		if err := endpoint.Process.Thaw(ctx); err != nil {
+			p.config.Log.Info("a sandbox of an earlier run cannot be continued", "sandbox", sandbox.ID(), "error", err)
+			endpoint.Close()
+			return false
+		}
+	}
 	target, err := p.config.Attach(r.rev, sandbox.ID(), endpoint)
 	if err != nil {
 		return false
@@ -81,6 +88,6 @@ func (p *Pool) adopt(ctx context.Context, sandbox driver.Sandbox) bool {
 		p.spawn(func() { r.restart(i) })
 		return true
 	}
-	p.spawn(func() { r.finish(i, nil, r.ready(i)) })
+	p.spawn(func() { r.finish(i, "", nil, r.ready(i)) })
 	return true
 }

@@ -27,6 +27,7 @@ type instance struct {
 	timings     []rouse.Timing // of its last start
 	tier        rouse.Tier     // what its sandbox began as; empty until that is known
 	place       int            // index in the free list it stands in, or -1
+	frost       *frost         // of its processes, while it is idle; nil when they run
 
 	// Written once by the start, before the instance is announced as ready, and
 	// read only afterwards.

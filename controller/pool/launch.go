@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,14 +34,17 @@ func initTimeout(rev rouse.Revision) time.Duration {
 func (r *revision) start(i *instance) {
 	timings, err := r.bringUp(i)
 	r.pool.runGrants(r.pool.ledger.began())
-	r.finish(i, timings, err)
+	r.mu.Lock()
+	tier := cmp.Or(i.tier, rouse.TierCold)
+	r.mu.Unlock()
+	r.finish(i, tier, timings, err)
 }
 
-// finish announces what came of a start or a restart.
-func (r *revision) finish(i *instance, timings []rouse.Timing, err error) {
+// finish announces what came of a start, or of a restart, which has no tier.
+func (r *revision) finish(i *instance, tier rouse.Tier, timings []rouse.Timing, err error) {
 	p := r.pool
 	if p.config.Observer != nil {
-		p.config.Observer.InstanceStarted(r.rev.Function, timings, err)
+		p.config.Observer.InstanceStarted(r.rev.Function, tier, timings, err)
 	}
 	if err != nil {
 		p.config.Log.Warn("start failed", "function", r.rev.Function, "revision", r.rev.ID.Short(), "instance", i.id, "error", err)
@@ -122,7 +126,7 @@ func (r *revision) restart(i *instance) {
 		return r.ready(i)
 	}()
 	clock.lap(rouse.PhaseInit)
-	r.finish(i, clock.timings, err)
+	r.finish(i, "", clock.timings, err)
 }
 
 // watch tells the state when i's process ends in its run-th start.
@@ -146,6 +150,7 @@ func (r *revision) guard(i *instance) {
 // memory is not free. Only the end of the pool ends the attempts.
 func (r *revision) stop(i *instance) {
 	p := r.pool
+	r.settleFrost(i)
 	if i.target != nil {
 		_ = i.target.Close() // what it had open is about to be gone anyway
 	}

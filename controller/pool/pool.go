@@ -34,8 +34,11 @@ type Config struct {
 
 // Observer is told of what the pool does. Its methods must not block.
 type Observer interface {
-	// InstanceStarted reports a start or a restart with its phases, or its failure.
-	InstanceStarted(fn rouse.FunctionName, timings []rouse.Timing, err error)
+	// InstanceStarted reports a start or a restart with its phases, or its
+	// failure. tier is what it began with; empty for a restart.
+	InstanceStarted(fn rouse.FunctionName, tier rouse.Tier, timings []rouse.Timing, err error)
+	// InstanceThawed reports how long it took to continue a frozen instance.
+	InstanceThawed(fn rouse.FunctionName, took time.Duration)
 	// Evicted reports an idle instance that made room.
 	Evicted(fn rouse.FunctionName)
 }

@@ -44,6 +44,7 @@ func newWorld(t *rapid.T) *world {
 		s.MaxInstances = rapid.IntRange(0, 3).Draw(t, "max instances")
 		s.Queue = rapid.SampledFrom([]int{0, 2, 100}).Draw(t, "queue")
 		s.Idle = rouse.Duration(rapid.SampledFrom([]time.Duration{0, time.Second, time.Minute}).Draw(t, "idle"))
+		s.Freeze = s.Concurrency == 1 && rapid.Bool().Draw(t, "freezes")
 		if rapid.Bool().Draw(t, "reserves") {
 			s.Reserved = intp(rapid.IntRange(0, 4).Draw(t, "reserved"))
 		}
@@ -52,6 +53,8 @@ func newWorld(t *rapid.T) *world {
 	}
 	took := rapid.SampledFrom([]time.Duration{0, 50 * time.Millisecond, time.Second}).Draw(t, "start takes")
 	w.fake.OnMake = delay[class](took)
+	chill := rapid.SampledFrom([]time.Duration{0, time.Millisecond, 10 * time.Second}).Draw(t, "freezing takes")
+	w.fake.OnFreeze, w.fake.OnThaw = delay[rouse.SandboxID](chill), delay[rouse.SandboxID](chill)
 	w.ready = func(rouse.InstanceID) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -154,6 +157,9 @@ func (w *world) collect() {
 }
 
 func (w *world) checkLease(l *rouse.Lease) {
+	if w.fake.Sandbox(l.Instance).Frozen() {
+		w.t.Fatalf("%s was lent frozen", l.Instance)
+	}
 	if most := w.byRev[l.Revision].Concurrency; w.per[l.Instance] > most {
 		w.t.Fatalf("%d leases on one instance, at most %d", w.per[l.Instance], most)
 	}

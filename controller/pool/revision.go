@@ -58,7 +58,7 @@ func (r *revision) acquire(ctx context.Context, w *waiter) (*rouse.Lease, error)
 	case err != nil:
 		return nil, err
 	case inst != nil:
-		return r.lease(inst, w, now, false), nil
+		return r.lease(ctx, inst, w, now, false)
 	}
 	return r.await(ctx, w)
 }
@@ -79,7 +79,7 @@ func (r *revision) await(ctx context.Context, w *waiter) (*rouse.Lease, error) {
 		if g.err != nil {
 			return nil, g.err
 		}
-		return r.lease(g.inst, w, w.since, true), nil
+		return r.lease(ctx, g.inst, w, w.since, true)
 	case <-ctx.Done():
 	}
 	overdue := r.overdue()
@@ -112,7 +112,12 @@ func (r *revision) overdue() error {
 	return rouse.Errorf(rouse.Timeout, "no instance became free in time")
 }
 
-func (r *revision) lease(i *instance, w *waiter, since time.Time, waited bool) *rouse.Lease {
+// lease makes a lease of what w was granted, which is thawed before if need be.
+func (r *revision) lease(ctx context.Context, i *instance, w *waiter, since time.Time, waited bool) (*rouse.Lease, error) {
+	thaw, frozen, err := r.thaw(ctx, i, w.frost)
+	if err != nil {
+		return r.anew(ctx, i, w, err)
+	}
 	l := rouse.NewLease(func(err error) { r.release(i, w, err) })
 	l.Instance, l.Revision, l.Target = i.id, r.rev.ID, i.target
 	l.Settling = func() { r.answered(i, w) }
@@ -121,10 +126,14 @@ func (r *revision) lease(i *instance, w *waiter, since time.Time, waited bool) *
 		l.Cold, l.Timings = coldTimings(i, since)
 	}
 	l.Tier = rouse.TierWarm
-	if l.Cold {
+	switch {
+	case l.Cold:
 		l.Tier = cmp.Or(i.tier, rouse.TierCold)
+	case frozen:
+		l.Tier = rouse.TierFrozen
+		l.Timings = append(l.Timings, rouse.Timing{Phase: rouse.PhaseThaw, Took: thaw})
 	}
-	return l
+	return l, nil
 }
 
 // coldTimings tells whether a request that came at since waited for i's start,
@@ -204,6 +213,9 @@ func (r *revision) act(a actions, grants []func()) {
 	}
 	for _, i := range a.stops {
 		r.pool.spawn(func() { r.stop(i) })
+	}
+	for _, c := range a.freezes {
+		r.pool.spawn(func() { r.freeze(c) })
 	}
 	if !a.wake.IsZero() {
 		r.wakeAt(a.wake)

@@ -18,7 +18,7 @@ func (s *state) settle(now time.Time, a actions) actions {
 			break
 		}
 		s.waiters.remove(w)
-		s.lend(i)
+		s.lend(i, w)
 		a.grants = append(a.grants, delivery{w, grant{inst: i}})
 	}
 	if s.retired || s.settings.Idle == 0 {
@@ -162,7 +162,8 @@ func (s *state) pick() *instance {
 // take takes reserved concurrency for w.
 func (s *state) take(w *waiter) bool { return w.warm || s.tokens.take() }
 
-func (s *state) lend(i *instance) {
+func (s *state) lend(i *instance, w *waiter) {
+	w.frost, i.frost = i.frost, nil
 	i.inUse++
 	s.lent++
 	i.idleSince = time.Time{}

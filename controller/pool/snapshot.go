@@ -23,7 +23,7 @@ func (p *Pool) Stats() Stats {
 	for r := range p.all() {
 		r.mu.Lock()
 		for i := range r.state.instances {
-			s.Instances[i.state]++
+			s.Instances[i.shown()]++
 			s.InFlight += i.inUse
 		}
 		s.Waiting += r.state.waiters.len
@@ -53,7 +53,7 @@ func (p *Pool) Instances() []rouse.Instance {
 		r.mu.Lock()
 		for i := range r.state.instances {
 			list = append(list, rouse.Instance{
-				ID: i.id, Function: r.rev.Function, Revision: r.rev.ID, State: i.state,
+				ID: i.id, Function: r.rev.Function, Revision: r.rev.ID, State: i.shown(),
 				Provisioned: i.provisioned, Adopted: i.adopted, Tier: i.tier, InFlight: i.inUse, Served: i.served,
 				Memory: r.rev.Spec.Memory, Created: i.created, IdleSince: i.idleSince, Driver: p.config.Driver.Name(),
 			})

@@ -41,6 +41,7 @@ type actions struct {
 	launch   *instance
 	stops    []*instance
 	restarts []*instance
+	freezes  []chilled
 	grants   []delivery
 	wake     time.Time // when to call tick; zero for never
 }
@@ -60,7 +61,7 @@ func (s *state) acquire(now time.Time, w *waiter, headroom func() int) (*instanc
 	}
 	if s.waiters.len == 0 {
 		if i := s.pick(); i != nil && s.take(w) {
-			s.lend(i)
+			s.lend(i, w)
 			return i, actions{}, nil
 		}
 	}
@@ -142,7 +143,7 @@ func (s *state) started(now time.Time, i *instance, timings []rouse.Timing) acti
 	s.lastErr, s.retryAt, s.demanded, s.probe = nil, time.Time{}, false, false
 	i.state, i.broken, i.ready, i.idleSince, i.timings = rouse.Ready, false, now, now, timings
 	s.offer(i)
-	return s.settle(now, actions{})
+	return s.chill(i, s.settle(now, actions{}))
 }
 
 // failed ends i, whose start or restart came to nothing. The waiters fail with
@@ -197,7 +198,7 @@ func (s *state) release(now time.Time, i *instance, broken, counts bool) actions
 	case i.state == rouse.Draining && i.inUse == 0:
 		a = s.stop(i, a)
 	}
-	return s.settle(now, a)
+	return s.chill(i, s.settle(now, a))
 }
 
 // exited hears that i's process ended by itself in its run-th start.
@@ -300,7 +301,11 @@ func (s *state) configure(now time.Time, settings rouse.Settings, retired bool) 
 			s.offer(i)
 		}
 	}
-	return s.tick(now)
+	a := s.tick(now)
+	for i := range s.instances {
+		a = s.chill(i, a)
+	}
+	return a
 }
 
 // close refuses everything new and drains; at once fails those who wait and

@@ -19,6 +19,8 @@ type waiter struct {
 	// answered is set by the lease's holder once the reserved concurrency is
 	// back although the slot is not.
 	answered bool
+	// frost is what the instance has to be thawed of that was lent to it.
+	frost *frost
 
 	prev, next *waiter
 	queued     bool

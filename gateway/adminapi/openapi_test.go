@@ -294,7 +294,7 @@ func TestDocumentedDefaultsAreTheRealOnes(t *testing.T) {
 
 func TestDocumentedWordsAreTheRealOnes(t *testing.T) {
 	schemas := readDocument(t).Components.Schemas
-	states := []string{string(rouse.Starting), string(rouse.Ready), string(rouse.Draining), string(rouse.Gone)}
+	states := []string{string(rouse.Starting), string(rouse.Ready), string(rouse.Frozen), string(rouse.Draining), string(rouse.Gone)}
 	if !slices.Equal(schemas["State"].Enum, states) {
 		t.Errorf("states are %v", schemas["State"].Enum)
 	}

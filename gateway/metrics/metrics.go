@@ -79,9 +79,9 @@ func New(cfg Config) *Metrics {
 		}, []string{"function", "outcome"}),
 		phases: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "rouse_start_phase_seconds",
-			Help:    "How long each phase of successful starts took: queue (permission to start), sandbox (making it, or taking one that was made ahead), mount (laying the files over a cell's), start (placing the code and starting the process), init (the code getting ready).",
+			Help:    "How long each phase of successful starts took: queue (permission to start), sandbox (making it, or taking one that was made ahead), mount (laying the files over a cell's), start (placing the code and starting the process), init (the code getting ready); by what the start began with: cell, cold, or restart in the same sandbox. A frozen instance has the phase thaw alone.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
-		}, []string{"phase"}),
+		}, []string{"phase", "tier"}),
 		evictions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "rouse_evictions_total",
 			Help: "Idle instances stopped before their time because others needed the memory, by the function that lost one.",

@@ -103,17 +103,21 @@ func TestRequestsAreCountedByOutcome(t *testing.T) {
 
 func TestStartsAndEvictionsAreCounted(t *testing.T) {
 	m := (&platform{}).metrics()
-	m.InstanceStarted("hello", []rouse.Timing{
+	m.InstanceStarted("hello", rouse.TierCell, []rouse.Timing{
 		{Phase: rouse.PhaseSandbox, Took: 200 * time.Millisecond}, {Phase: rouse.PhaseInit, Took: 3 * time.Millisecond},
 	}, nil)
-	m.InstanceStarted("hello", []rouse.Timing{{Phase: rouse.PhaseSandbox, Took: time.Second}}, rouse.Errorf(rouse.StartFailed, "crashed"))
+	m.InstanceStarted("hello", rouse.TierCold, []rouse.Timing{{Phase: rouse.PhaseSandbox, Took: time.Second}}, rouse.Errorf(rouse.StartFailed, "crashed"))
+	m.InstanceStarted("hello", "", []rouse.Timing{{Phase: rouse.PhaseInit, Took: time.Millisecond}}, nil)
+	m.InstanceThawed("hello", 100*time.Microsecond)
 	m.Evicted("hello")
 	text := scrape(t, m)
 	wantLines(t, text,
-		`rouse_starts_total{function="hello",outcome="ok"} 1`,
+		`rouse_starts_total{function="hello",outcome="ok"} 2`,
 		`rouse_starts_total{function="hello",outcome="start_failed"} 1`,
-		`rouse_start_phase_seconds_count{phase="sandbox"} 1`,
-		`rouse_start_phase_seconds_sum{phase="init"} 0.003`,
+		`rouse_start_phase_seconds_count{phase="sandbox",tier="cell"} 1`,
+		`rouse_start_phase_seconds_sum{phase="init",tier="cell"} 0.003`,
+		`rouse_start_phase_seconds_sum{phase="init",tier="restart"} 0.001`,
+		`rouse_start_phase_seconds_sum{phase="thaw",tier="frozen"} 0.0001`,
 		`rouse_evictions_total{function="hello"} 1`,
 	)
 }
@@ -154,7 +158,7 @@ func TestADeletedFunctionsSeriesGoAtTheNextScrape(t *testing.T) {
 	for _, fn := range []rouse.FunctionName{"hello", "other"} {
 		pass(m, fn, t.Context(), func(*gateway.Call) error { return nil })
 		pass(m, fn, t.Context(), func(*gateway.Call) error { return rouse.Errorf(rouse.Timeout, "late") })
-		m.InstanceStarted(fn, nil, nil)
+		m.InstanceStarted(fn, rouse.TierCold, nil, nil)
 		m.Evicted(fn)
 	}
 	m.Evicted("only-evicted")
@@ -175,7 +179,9 @@ func TestPrometheusFindsNothingToComplainOf(t *testing.T) {
 	p := &platform{snapshot: metrics.Snapshot{Instances: []rouse.Instance{{Function: "hello", State: rouse.Ready}}}}
 	m := p.metrics()
 	pass(m, "hello", t.Context(), func(*gateway.Call) error { return nil })
-	m.InstanceStarted("hello", []rouse.Timing{{Phase: rouse.PhaseInit}}, nil)
+	m.InstanceStarted("hello", "", []rouse.Timing{{Phase: rouse.PhaseInit}}, nil)
+	m.InstanceStarted("hello", "", []rouse.Timing{{Phase: rouse.PhaseInit, Took: time.Millisecond}}, nil)
+	m.InstanceThawed("hello", 100*time.Microsecond)
 	m.Evicted("hello")
 	text := scrape(t, m)
 	problems, err := promlint.New(bytes.NewReader([]byte(text))).Lint()

@@ -19,7 +19,7 @@ var (
 	queueBytesDesc = prometheus.NewDesc("rouse_queue_bytes",
 		"Bytes of request bodies that waiting requests hold in memory.", nil, nil)
 	instancesDesc = prometheus.NewDesc("rouse_instances",
-		"Instances by function and state: starting, ready, draining; a function that is asleep has none.", []string{"function", "state"}, nil)
+		"Instances by function and state: starting, ready, frozen, draining; a function that is asleep has none.", []string{"function", "state"}, nil)
 	memoryBudgetDesc = prometheus.NewDesc("rouse_memory_budget_bytes",
 		"Memory that instances may have together by their limits; 0 is no limit.", nil, nil)
 	memoryInUseDesc = prometheus.NewDesc("rouse_memory_in_use_bytes",
@@ -57,7 +57,7 @@ func (s state) Collect(ch chan<- prometheus.Metric) {
 	}
 	for name, g := range groups {
 		gauge(inFlightDesc, float64(g.inFlight), string(name))
-		for _, st := range []rouse.State{rouse.Starting, rouse.Ready, rouse.Draining} {
+		for _, st := range []rouse.State{rouse.Starting, rouse.Ready, rouse.Frozen, rouse.Draining} {
 			gauge(instancesDesc, float64(g.states[st]), string(name), string(st))
 		}
 	}

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -80,8 +81,12 @@ func (m *Metrics) of(name rouse.FunctionName) *series {
 	return s.(*series)
 }
 
-// InstanceStarted records a start's end. timings are its phases when err is nil.
-func (m *Metrics) InstanceStarted(fn rouse.FunctionName, timings []rouse.Timing, err error) {
+// restart stands for the tier of a start in a sandbox that was in use before.
+const restart rouse.Tier = "restart"
+
+// InstanceStarted records a start's end. timings are its phases when err is
+// nil; a restart has no tier.
+func (m *Metrics) InstanceStarted(fn rouse.FunctionName, tier rouse.Tier, timings []rouse.Timing, err error) {
 	m.of(fn) // so that prune knows the name
 	if err != nil {
 		m.starts.WithLabelValues(string(fn), string(rouse.CodeOf(err))).Inc()
@@ -89,8 +94,13 @@ func (m *Metrics) InstanceStarted(fn rouse.FunctionName, timings []rouse.Timing,
 	}
 	m.starts.WithLabelValues(string(fn), outcomeOK).Inc()
 	for _, t := range timings {
-		m.phases.WithLabelValues(string(t.Phase)).Observe(t.Took.Seconds())
+		m.phases.WithLabelValues(string(t.Phase), string(cmp.Or(tier, restart))).Observe(t.Took.Seconds())
 	}
+}
+
+// InstanceThawed records that a frozen instance of fn was continued.
+func (m *Metrics) InstanceThawed(_ rouse.FunctionName, took time.Duration) {
+	m.phases.WithLabelValues(string(rouse.PhaseThaw), string(rouse.TierFrozen)).Observe(took.Seconds())
 }
 
 // Evicted records that fn lost an idle instance to somebody else's need.

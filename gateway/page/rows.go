@@ -23,7 +23,7 @@ func rowOfFunction(f rouse.Function, revision *rouse.Revision, running []rouse.I
 	if row.What == "" {
 		row.What = revision.Spec.Artifact.Image
 	}
-	rank := map[rouse.State]int{rouse.Draining: 1, rouse.Starting: 2, rouse.Ready: 3}
+	rank := map[rouse.State]int{rouse.Draining: 1, rouse.Starting: 2, rouse.Frozen: 3, rouse.Ready: 4}
 	best := 0
 	for _, i := range running {
 		row.Busy += i.InFlight

@@ -47,6 +47,7 @@ type Scaling struct {
 	Queue        *int            `yaml:"queue" doc:"requests that may wait for an instance; 0 refuses at once"`
 	QueueBytes   *rouse.Bytes    `yaml:"queue_bytes" doc:"bytes that waiting requests may hold"`
 	Hold         *rouse.Duration `yaml:"hold" doc:"longest wait for an instance"`
+	Freeze       *bool           `yaml:"freeze" doc:"stop an instance's processes between requests (contract lambda)"`
 }
 
 // Defaults is a function with everything declared that has a default.
@@ -58,6 +59,7 @@ func Defaults() Function {
 		Scaling: Scaling{
 			Idle: &settings.Idle, Concurrency: &settings.Concurrency, MaxInstances: &settings.MaxInstances,
 			Provisioned: &settings.Provisioned, Queue: &settings.Queue, QueueBytes: &settings.QueueBytes, Hold: &settings.Hold,
+			Freeze: &settings.Freeze,
 		},
 	}
 }
@@ -126,6 +128,7 @@ func (s Scaling) Over(base rouse.Settings) rouse.Settings {
 	take(&base.Queue, s.Queue)
 	take(&base.QueueBytes, s.QueueBytes)
 	take(&base.Hold, s.Hold)
+	take(&base.Freeze, s.Freeze)
 	if s.Reserved != nil {
 		base.Reserved = s.Reserved
 	}

@@ -19,6 +19,8 @@ type Fake struct {
 	OnAssign  func(ctx context.Context, rev rouse.Revision) error
 	OnRestart func(ctx context.Context, id rouse.SandboxID) error
 	OnStop    func(ctx context.Context, id rouse.SandboxID) error
+	OnFreeze  func(ctx context.Context, id rouse.SandboxID) error
+	OnThaw    func(ctx context.Context, id rouse.SandboxID) error
 	// Program is the function's process; Sleep when nil.
 	Program Program
 

@@ -183,11 +183,20 @@ func (p *fakeProcess) Restart(ctx context.Context) error {
 	return nil
 }
 
-func (p *fakeProcess) Freeze(context.Context) error { return p.setFrozen(true) }
+func (p *fakeProcess) Freeze(ctx context.Context) error {
+	return p.setFrozen(ctx, p.fake.OnFreeze, true)
+}
 
-func (p *fakeProcess) Thaw(context.Context) error { return p.setFrozen(false) }
+func (p *fakeProcess) Thaw(ctx context.Context) error {
+	return p.setFrozen(ctx, p.fake.OnThaw, false)
+}
 
-func (p *fakeProcess) setFrozen(frozen bool) error {
+func (p *fakeProcess) setFrozen(ctx context.Context, hook func(context.Context, rouse.SandboxID) error, frozen bool) error {
+	if hook != nil {
+		if err := hook(ctx, p.id); err != nil {
+			return err
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
