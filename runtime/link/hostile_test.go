@@ -211,7 +211,7 @@ func TestDescriptorsFromTheAgentAreCheckedBeforeUse(t *testing.T) {
 		}
 	}
 	dial := func(l *Link) error {
-		_, err := l.dial(soon(t), 8080)
+		_, err := l.way().dial(soon(t), 8080)
 		return err
 	}
 	pipe := func(l *Link) error {

@@ -68,20 +68,19 @@ func (l *Link) openDoor(ctx context.Context, launch rouse.Launch, ep *rouse.Endp
 		if err != nil {
 			return 0, err
 		}
-		if ep.RuntimeAPI, err = l.askListener(ctx, port); err != nil {
+		if ep.RuntimeAPI, err = l.way().listen(ctx, port); err != nil {
 			return 0, err
 		}
 		return ep.RuntimeAPI.Addr().(*net.TCPAddr).Port, nil
 	case rouse.ContractHTTP:
 		port := launch.Port
 		if port == 0 {
-			m, _, err := l.ask(ctx, wire.Message{Kind: wire.KindFree}, 0)
-			if err != nil {
+			var err error
+			if port, err = l.way().free(ctx); err != nil {
 				return 0, err
 			}
-			port = m.Port
 		}
-		ep.Dial = func(ctx context.Context) (net.Conn, error) { return l.dial(ctx, port) }
+		ep.Dial = func(ctx context.Context) (net.Conn, error) { return l.way().dial(ctx, port) }
 		return port, nil
 	}
 	return 0, rouse.Errorf(rouse.Invalid, "contract %q: must be lambda or http", launch.Contract)

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/runtime/netns"
 	"github.com/rousehq/rouse/runtime/wire"
 )
 
@@ -41,10 +42,12 @@ type Link struct {
 	run      *run         // the present one; nil before the first
 	runs     map[int]*run // present and next
 	slots    map[int]bool // in use by Keep
+	sockets  sockets
+	entered  *netns.Namespace // nil unless the host opens the sockets
 }
 
 func (h *Host) newLink(id rouse.SandboxID, rec record) *Link {
-	return &Link{
+	l := &Link{
 		id:       id,
 		host:     h,
 		log:      h.log.With("sandbox", id),
@@ -58,6 +61,8 @@ func (h *Host) newLink(id rouse.SandboxID, rec record) *Link {
 		runs:     map[int]*run{},
 		slots:    map[int]bool{},
 	}
+	l.sockets = passed{l}
+	return l
 }
 
 // create makes the files of a new sandbox and listens.
@@ -171,6 +176,9 @@ func (l *Link) shut() {
 			l.conn.Close()
 		}
 		l.stopGreeting()
+		if l.entered != nil {
+			l.entered.Close()
+		}
 	}
 	l.mu.Unlock()
 	l.tasks.Wait()

@@ -65,17 +65,18 @@ func runTests(m *testing.M) int {
 
 // way is a manner in which an agent may be placed.
 type way struct {
-	name string
-	attr syscall.SysProcAttr
+	name   string
+	attr   syscall.SysProcAttr
+	opened bool // the host opens the sockets
 }
 
 // ways are those that this user may test.
 func ways() []way {
-	all := []way{{name: "subreaper"}}
+	all := []way{{name: "subreaper"}, {name: "sockets opened by the host", opened: true}}
 	if os.Geteuid() == 0 {
 		all = append(all,
-			way{"first process of a namespace", syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}},
-			way{"unprivileged", syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}})
+			way{name: "first process of a namespace", attr: syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}},
+			way{name: "unprivileged", attr: syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}})
 	}
 	return all
 }
@@ -150,6 +151,9 @@ func newBoxFor(t testing.TB, w way, reconnect time.Duration) *box {
 	})
 	if err := l.Connected(soon(t)); err != nil {
 		t.Fatal(err)
+	}
+	if w.opened {
+		l.Enter(nil)
 	}
 	return b
 }

@@ -47,7 +47,7 @@ func (l *Link) takeBack(ctx context.Context, rec launched, held []string, ep *ro
 			return err
 		}
 	} else {
-		ep.Dial = func(ctx context.Context) (net.Conn, error) { return l.dial(ctx, rec.Port) }
+		ep.Dial = func(ctx context.Context) (net.Conn, error) { return l.way().dial(ctx, rec.Port) }
 	}
 	stdout, err := l.takePipe(ctx, wire.HeldStdout)
 	if err != nil {

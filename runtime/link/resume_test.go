@@ -29,6 +29,9 @@ func (b *box) adopt() *Link {
 		b.t.Fatalf("left: %v", left)
 	}
 	b.Link = left[0]
+	if b.way.opened {
+		b.Enter(nil)
+	}
 	return b.Link
 }
 

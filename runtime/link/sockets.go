@@ -3,141 +3,62 @@ package link
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/rousehq/rouse/runtime/wire"
 )
 
-// askListener has the agent listen on port, and returns the listener.
-func (l *Link) askListener(ctx context.Context, port int) (net.Listener, error) {
-	_, files, err := l.ask(ctx, wire.Message{Kind: wire.KindListen, Port: port}, 1)
+// sockets is a way in which sockets get across the sandbox's wall.
+type sockets interface {
+	// listen listens on a port of the sandbox's loopback, 0 for any free one, and
+	// has the agent keep the listener for the next host.
+	listen(ctx context.Context, port int) (net.Listener, error)
+	// dial connects to a port there. It fails at once while nobody listens, with an
+	// error that is ECONNREFUSED.
+	dial(ctx context.Context, port int) (net.Conn, error)
+	// free finds a port that nobody uses there.
+	free(ctx context.Context) (port int, err error)
+}
+
+// way is how sockets get across.
+func (l *Link) way() sockets {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sockets
+}
+
+// passed has the agent open sockets and pass their descriptors.
+type passed struct{ link *Link }
+
+var _ sockets = passed{}
+
+func (p passed) listen(ctx context.Context, port int) (net.Listener, error) {
+	_, files, err := p.link.ask(ctx, wire.Message{Kind: wire.KindListen, Port: port}, 1)
 	if err != nil {
 		return nil, err
 	}
 	return asListener(files[0], port)
 }
 
-// dial has the agent connect to port. It fails at once while nobody listens
-// there, with an error that is ECONNREFUSED.
-func (l *Link) dial(ctx context.Context, port int) (net.Conn, error) {
-	_, files, err := l.ask(ctx, wire.Message{Kind: wire.KindDial, Port: port}, 1)
+func (p passed) dial(ctx context.Context, port int) (net.Conn, error) {
+	_, files, err := p.link.ask(ctx, wire.Message{Kind: wire.KindDial, Port: port}, 1)
 	if err == nil {
 		return asConn(files[0], port)
 	}
-	to := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}
+	return nil, dialError(port, err)
+}
+
+func (p passed) free(ctx context.Context) (int, error) {
+	m, _, err := p.link.ask(ctx, wire.Message{Kind: wire.KindFree}, 0)
+	return m.Port, err
+}
+
+// dialError is what net.Dial would say where the agent says err.
+func dialError(port int, err error) error {
 	var r *refusal
 	if errors.As(err, &r) && r.errno != 0 {
 		err = os.NewSyscallError("connect", r.errno)
 	}
-	return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: to, Err: err}
-}
-
-// asListener takes fd, which the agent says is a TCP listener on port; port 0 is any.
-func asListener(fd, port int) (net.Listener, error) {
-	f := os.NewFile(uintptr(fd), "agent's listener")
-	defer f.Close()
-	if err := checkTCP(fd, 1); err != nil {
-		return nil, fmt.Errorf("listener from the agent: %w", err)
-	}
-	ln, err := net.FileListener(f)
-	if err != nil {
-		return nil, err
-	}
-	at, ok := ln.Addr().(*net.TCPAddr)
-	if !ok || !at.IP.IsLoopback() || port != 0 && at.Port != port {
-		ln.Close()
-		return nil, fmt.Errorf("listener from the agent: it is at %v", ln.Addr())
-	}
-	return ln, nil
-}
-
-// asConn takes fd, which the agent says is a TCP connection to port; port 0 is any.
-func asConn(fd, port int) (net.Conn, error) {
-	f := os.NewFile(uintptr(fd), "agent's connection")
-	defer f.Close()
-	if err := checkTCP(fd, 0); err != nil {
-		return nil, fmt.Errorf("connection from the agent: %w", err)
-	}
-	conn, err := net.FileConn(f)
-	if err != nil {
-		return nil, err
-	}
-	tcp, ok := conn.(*net.TCPConn)
-	if !ok {
-		conn.Close()
-		return nil, errors.New("connection from the agent: not TCP")
-	}
-	remote, ok := tcp.RemoteAddr().(*net.TCPAddr) // nil when it is not connected
-	if !ok || port != 0 && (remote.Port != port || !remote.IP.IsLoopback()) {
-		conn.Close()
-		return nil, errors.New("connection from the agent: not to where it was asked to connect")
-	}
-	return tcp, tcp.SetNoDelay(true) // as net.Dial does
-}
-
-// checkTCP says what is wrong with fd being a TCP socket that accepts
-// connections (1) or does not (0).
-func checkTCP(fd, accepts int) error {
-	for _, want := range []struct {
-		option int
-		name   string
-		is     func(int) bool
-	}{
-		{unix.SO_TYPE, "type", func(v int) bool { return v == unix.SOCK_STREAM }},
-		{unix.SO_DOMAIN, "domain", func(v int) bool { return v == unix.AF_INET || v == unix.AF_INET6 }},
-		{unix.SO_PROTOCOL, "protocol", func(v int) bool { return v == unix.IPPROTO_TCP }},
-		{unix.SO_ACCEPTCONN, "state", func(v int) bool { return v == accepts }},
-	} {
-		v, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, want.option)
-		if err != nil {
-			return os.NewSyscallError("getsockopt", err)
-		}
-		if !want.is(v) {
-			return fmt.Errorf("its %s is %d", want.name, v)
-		}
-	}
-	return nil
-}
-
-// asPipe takes fd, which the agent says is the read end of a pipe.
-func asPipe(fd int, name string) (*os.File, error) {
-	var stat unix.Stat_t
-	err := unix.Fstat(fd, &stat)
-	var flags int
-	if err == nil {
-		flags, err = unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
-	}
-	if err == nil && (stat.Mode&unix.S_IFMT != unix.S_IFIFO || flags&unix.O_ACCMODE != unix.O_RDONLY) {
-		err = errors.New("not the read end of a pipe")
-	}
-	if err == nil {
-		err = unix.SetNonblock(fd, true)
-	}
-	if err != nil {
-		unix.Close(fd)
-		return nil, fmt.Errorf("%s from the agent: %w", name, err)
-	}
-	return os.NewFile(uintptr(fd), name), nil
-}
-
-// pipe makes a pipe for a function's output. The function's end blocks, as
-// programs expect, and belongs to its user, who may open /dev/stdout anew.
-func pipe(name string, uid, gid int) (r *os.File, w int, err error) {
-	var ends [2]int
-	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
-		return nil, -1, os.NewSyscallError("pipe2", err)
-	}
-	err = unix.SetNonblock(ends[0], true)
-	if err == nil && os.Geteuid() == 0 {
-		err = unix.Fchown(ends[1], uid, gid)
-	}
-	if err != nil {
-		wire.CloseAll(ends[:])
-		return nil, -1, err
-	}
-	return os.NewFile(uintptr(ends[0]), name), ends[1], nil
+	return &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}, Err: err}
 }
