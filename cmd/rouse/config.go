@@ -28,6 +28,7 @@ type config struct {
 
 	Driver    string         `yaml:"driver" doc:"what makes sandboxes; auto takes docker when an engine answers" enum:"auto,docker,process"`
 	Agent     string         `yaml:"agent" doc:"path of rouse-agent (default beside rouse, else in PATH)"`
+	Sockets   string         `yaml:"sockets" doc:"how sockets get across a sandbox's wall: host opens them inside, agent has them passed; auto takes the first that works" enum:"auto,host,agent"`
 	Reconnect rouse.Duration `yaml:"reconnect" doc:"how long sandboxes outlive a Rouse that died, so that a restarted one takes them over"`
 
 	MemoryBudget rouse.Bytes `yaml:"memory_budget" doc:"memory of all instances together; 0 is four fifths of the host's"`
@@ -47,7 +48,7 @@ type config struct {
 
 func defaultConfig() config {
 	return config{
-		Listen: "127.0.0.1:8080", Driver: "auto", Reconnect: rouse.Duration(time.Minute), MaxInstances: 1000, Cells: 2,
+		Listen: "127.0.0.1:8080", Driver: "auto", Sockets: "auto", Reconnect: rouse.Duration(time.Minute), MaxInstances: 1000, Cells: 2,
 		MaxEvent: 6 * rouse.MB, MaxBody: 100 * rouse.MB, MaxCode: 250 * rouse.MB,
 		SlowBody: rouse.Duration(30 * time.Second), DrainTimeout: rouse.Duration(30 * time.Second),
 		LogFormat: "text", LogLevel: "info",

@@ -28,6 +28,8 @@ type base struct {
 	data      string
 	owner     string // names the data directory
 	cells     int    // most spare sandboxes
+	sockets   driver.Sockets
+	noEntry   error // why network namespaces cannot be entered
 	log       *slog.Logger
 }
 
@@ -45,6 +47,7 @@ func openDocker(ctx context.Context, b base) (driver.Driver, error) {
 	defer cancel()
 	o := docker.Options{
 		Agents: b.agents, Planner: b.planner, Artifacts: b.artifacts, Agent: b.agent, Data: b.data, Owner: b.owner, Log: b.log,
+		Sockets: b.sockets, NoEntry: b.noEntry,
 	}
 	if b.cells == 0 {
 		return docker.New(ctx, o)
@@ -64,7 +67,7 @@ func openDocker(ctx context.Context, b base) (driver.Driver, error) {
 func openProcess(_ context.Context, b base) (driver.Driver, error) {
 	return process.New(process.Options{
 		Agents: b.agents, Planner: b.planner, Artifacts: b.artifacts, Agent: b.agent,
-		Dir: filepath.Join(b.data, "process"), Log: b.log,
+		Dir: filepath.Join(b.data, "process"), Log: b.log, Sockets: b.sockets,
 	})
 }
 

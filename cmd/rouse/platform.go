@@ -30,6 +30,7 @@ import (
 	"github.com/rousehq/rouse/gateway/route"
 	"github.com/rousehq/rouse/runtime/bootstrap"
 	"github.com/rousehq/rouse/runtime/link"
+	"github.com/rousehq/rouse/runtime/netns"
 )
 
 // collectEvery is how often code is removed that nothing refers to any more.
@@ -106,6 +107,7 @@ func (p *platform) open(ctx context.Context) error {
 	p.driver, p.reason, err = openDriver(ctx, p.config.Driver, base{
 		agents: agents{p.agents}, planner: bootstrap.Planner{}, artifacts: p.artifacts,
 		agent: agentFile, data: data, owner: owner, cells: p.config.Cells, log: p.log,
+		sockets: driver.Sockets(p.config.Sockets), noEntry: netns.Probe(),
 	})
 	if err != nil {
 		return err
@@ -206,6 +208,16 @@ func (p *platform) cells() *rouse.Cells {
 	}
 	now := keeper.Cells()
 	return &now
+}
+
+// sockets says in words how sockets get across the sandboxes' walls.
+func (p *platform) sockets() string {
+	crosser, ok := p.driver.(driver.Crosser)
+	if !ok {
+		return string(driver.SocketsAgent)
+	}
+	way, why := crosser.Sockets()
+	return fmt.Sprintf("%s (%s)", way, why)
 }
 
 // inUse says of code whether something refers to it.

@@ -106,7 +106,7 @@ func (a *app) announce(c config, p *platform, addr net.Addr) error {
 	if err := replaceFile(addressFile(c), strings.NewReader(url+"\n"), 0o644); err != nil {
 		return fmt.Errorf("writing the address file: %w", err)
 	}
-	p.log.Info("serving", "url", url, "driver", p.driver.Name(), "why", p.reason, "starts", cellsText(p.cells()), "data", c.Data, "version", version())
+	p.log.Info("serving", "url", url, "driver", p.driver.Name(), "why", p.reason, "starts", cellsText(p.cells()), "sockets", p.sockets(), "data", c.Data, "version", version())
 	_, err := fmt.Fprintf(a.stdout, "Rouse serves at %s (driver %s)\n", url, p.driver.Name())
 	return err
 }

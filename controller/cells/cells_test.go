@@ -33,6 +33,8 @@ func (m *maker) CellFor(_ context.Context, c driver.Class) (driver.Class, bool) 
 	return driver.Cell(c.Network), m.none == "" && !m.single
 }
 
+func (m *maker) Sockets() (driver.Sockets, string) { return driver.SocketsAgent, "" }
+
 func (m *maker) NoCells() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()

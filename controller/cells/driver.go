@@ -24,6 +24,7 @@ type Inner interface {
 	driver.Driver
 	driver.CellMaker
 	driver.Collector
+	driver.Crosser
 }
 
 // Driver hands out spare cells where its inner driver can use them.
@@ -45,6 +46,7 @@ var (
 	_ driver.Driver    = (*Driver)(nil)
 	_ driver.CellMaker = (*Driver)(nil)
 	_ driver.Collector = (*Driver)(nil)
+	_ driver.Crosser   = (*Driver)(nil)
 )
 
 // New makes a Driver in front of inner, which it owns. It makes no cell before
@@ -70,6 +72,9 @@ func (d *Driver) CellFor(ctx context.Context, c driver.Class) (driver.Class, boo
 
 // NoCells is the inner driver's.
 func (d *Driver) NoCells() string { return d.inner.NoCells() }
+
+// Sockets is the inner driver's.
+func (d *Driver) Sockets() (driver.Sockets, string) { return d.inner.Sockets() }
 
 // Collect is the inner driver's.
 func (d *Driver) Collect(ctx context.Context, specs []rouse.Spec) (int, error) {

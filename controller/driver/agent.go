@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"os"
 
 	"github.com/rousehq/rouse"
 )
@@ -37,6 +38,10 @@ type Link interface {
 	// the agent has reconnected and returns what it runs. An agent that was
 	// never given a revision is an error.
 	Resume(ctx context.Context, inspect rouse.Inspect) (rouse.RevisionID, rouse.Endpoint, error)
+	// Enter has the host open the sandbox's sockets itself, in the network
+	// namespace that ns names; nil is the host's own. The link owns ns. It is
+	// called at most once, and before Launch or Resume.
+	Enter(ns *os.File)
 	// Lost is closed when the agent's connection has ended.
 	Lost() <-chan struct{}
 	// Terminate asks the function's process to end with SIGTERM, kills it and

@@ -103,6 +103,9 @@ func (s *sandbox) Adopt(ctx context.Context) (rouse.RevisionID, rouse.Endpoint, 
 		return "", rouse.Endpoint{}, rouse.ErrGone
 	}
 	s.measure(ctx)
+	if err := s.enter(); err != nil {
+		return "", rouse.Endpoint{}, err
+	}
 	var inspect rouse.Inspect
 	if s.gauge != nil {
 		inspect = s.gauge.Inspect

@@ -24,10 +24,12 @@ type Options struct {
 	Agents    driver.Agents
 	Planner   driver.Planner
 	Artifacts driver.Artifacts
-	Roots     Roots  // nil when no cells are wanted
-	Agent     string // the path of rouse-agent, the same for the engine as for us
-	Data      string // the data directory
-	Owner     string // names the data directory whose sandboxes these are
+	Roots     Roots          // nil when no cells are wanted
+	Agent     string         // the path of rouse-agent, the same for the engine as for us
+	Data      string         // the data directory
+	Owner     string         // names the data directory whose sandboxes these are
+	Sockets   driver.Sockets // how sockets get across; "" is auto
+	NoEntry   error          // why the host cannot enter network namespaces; nil when it can
 	Log       *slog.Logger
 }
 
@@ -42,6 +44,7 @@ type Driver struct {
 	beside sync.WaitGroup
 	blind  sync.Once // says that control groups cannot be read
 	cells
+	crossing
 
 	mu        sync.Mutex
 	sandboxes map[string]*sandbox // by container id, until stopped
@@ -81,6 +84,7 @@ func New(ctx context.Context, o Options) (*Driver, error) {
 		users:     make(map[string]user),
 	}
 	d.probeCells(h.security)
+	d.crossing = cross(o)
 	d.beside.Add(1)
 	go func() {
 		defer d.beside.Done()

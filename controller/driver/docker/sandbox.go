@@ -76,6 +76,9 @@ func (s *sandbox) make(ctx context.Context, c driver.Class) error {
 		return refused("started", err)
 	}
 	s.measure(ctx)
+	if err := s.enter(); err != nil {
+		return err
+	}
 	if err := s.connected(ctx); err != nil {
 		return err
 	}

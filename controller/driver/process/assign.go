@@ -180,6 +180,7 @@ func (s *sandbox) Adopt(ctx context.Context) (rouse.RevisionID, rouse.Endpoint, 
 	} else {
 		s.watcher = &watcher{limit: s.memory}
 	}
+	s.d.enter(s.link)
 	rev, endpoint, err := s.resume(ctx)
 	if err != nil {
 		return "", rouse.Endpoint{}, err

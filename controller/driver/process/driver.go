@@ -30,6 +30,7 @@ type Options struct {
 	Agent     string // the path of rouse-agent
 	Dir       string // for the sandboxes' folders and the bootstraps; nobody else's
 	Log       *slog.Logger
+	Sockets   driver.Sockets // how sockets get across; "" is auto
 	// FirstUID is the first of the users that sandboxes get when Rouse runs as
 	// root. Nothing else may use them: 0 picks some that depend on Dir, so that
 	// two data directories do not share any.
@@ -89,6 +90,23 @@ func New(o Options) (*Driver, error) {
 		return nil, fmt.Errorf("writing the bootstraps: %w", err)
 	}
 	return d, nil
+}
+
+var _ driver.Crosser = (*Driver)(nil)
+
+// Sockets is host unless something else is demanded: there is no wall.
+func (d *Driver) Sockets() (driver.Sockets, string) {
+	if d.Options.Sockets == "" || d.Options.Sockets == driver.SocketsAuto {
+		return driver.SocketsHost, "functions share the host's network"
+	}
+	return d.Options.Sockets, "--sockets " + string(d.Options.Sockets)
+}
+
+// enter has the host open a sandbox's sockets, when it is to.
+func (d *Driver) enter(link driver.Link) {
+	if way, _ := d.Sockets(); way == driver.SocketsHost {
+		link.Enter(nil)
+	}
 }
 
 // Name is "process".

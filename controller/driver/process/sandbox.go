@@ -101,6 +101,7 @@ func (s *sandbox) make(ctx context.Context) error {
 		return fmt.Errorf("making the agent's log: %w", err)
 	}
 	defer log.Close()
+	s.d.enter(s.link)
 	if s.agent, err = startAgent(s.d.Agent, s.link.Env(s.link.Dir()), log); err != nil {
 		return err
 	}
