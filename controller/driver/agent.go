@@ -31,6 +31,9 @@ type Link interface {
 	Notes() map[string]string
 	// Connected blocks until the agent has connected and proved itself.
 	Connected(ctx context.Context) error
+	// Place gives the agent the door of a control group, which every run enters by
+	// writing "0" to it. It comes before Launch, if at all. door stays the caller's.
+	Place(door *os.File) error
 	// Launch records the revision, starts the process and returns how to reach
 	// it. It is called once.
 	Launch(ctx context.Context, l rouse.Launch) (rouse.Endpoint, error)

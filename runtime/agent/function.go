@@ -18,6 +18,7 @@ type function struct {
 	command int // a memfd with the wire.Start, read by each launcher
 	stdout  int // write ends
 	stderr  int
+	door    int // of the control group that runs enter; -1 when they stay in ours
 
 	run    int // number of the latest run; 0 before the first
 	pid    int // the run's main process; 0 when it has ended
@@ -29,7 +30,15 @@ type function struct {
 }
 
 func newFunction(null int) function {
-	return function{null: null, command: -1, stdout: -1, stderr: -1, report: -1}
+	return function{null: null, command: -1, stdout: -1, stderr: -1, door: -1, report: -1}
+}
+
+// placeAt takes the door of a control group. Runs under way stay where they are.
+func (f *function) placeAt(door int) {
+	if f.door >= 0 {
+		unix.Close(f.door)
+	}
+	f.door = door
 }
 
 // start takes the command and begins run 1.
@@ -87,17 +96,20 @@ func (f *function) launch() error {
 	if err := unix.Pipe2(report[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return os.NewSyscallError("pipe2", err)
 	}
-	pid, err := syscall.ForkExec("/proc/self/exe",
-		[]string{launcherName, strconv.Itoa(os.Getpid())},
-		&syscall.ProcAttr{
-			Env: []string{"GOMAXPROCS=1"}, // of the launcher: fewer threads start sooner
-			Files: []uintptr{
-				0: uintptr(f.null), 1: uintptr(f.stdout), 2: uintptr(f.stderr),
-				launcherCommand: uintptr(f.command), launcherReport: uintptr(report[1]),
-			},
-			// From here on, so that the group can be signalled at any time.
-			Sys: &syscall.SysProcAttr{Setsid: true},
-		})
+	files := []uintptr{
+		0: uintptr(f.null), 1: uintptr(f.stdout), 2: uintptr(f.stderr),
+		launcherCommand: uintptr(f.command), launcherReport: uintptr(report[1]),
+	}
+	args := []string{launcherName, strconv.Itoa(os.Getpid())}
+	if f.door >= 0 {
+		files, args = append(files, uintptr(f.door)), append(args, withDoor)
+	}
+	pid, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{
+		Env:   []string{"GOMAXPROCS=1"}, // of the launcher: fewer threads start sooner
+		Files: files,
+		// From here on, so that the group can be signalled at any time.
+		Sys: &syscall.SysProcAttr{Setsid: true},
+	})
 	unix.Close(report[1])
 	if err != nil {
 		unix.Close(report[0])

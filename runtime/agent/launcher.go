@@ -19,7 +19,10 @@ const (
 	launcherName    = "rouse-agent: launcher"
 	launcherCommand = 3
 	launcherReport  = 4
+	launcherDoor    = 5 // only with argument withDoor
 )
+
+const withDoor = "door"
 
 // Exit codes of a launcher that failed, as shells have them.
 const (
@@ -48,6 +51,7 @@ func Launch() {
 		name string
 		do   func() error
 	}{
+		{"control group", enterGroup},
 		{"no_new_privs", func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }},
 		{"root", func() error { return changeRoot(s.Enter) }},
 		{"user", func() error { return become(&s) }},
@@ -88,6 +92,17 @@ func adjustOOM() {
 		_, _ = unix.Pwrite(fd, []byte("0"), 0)
 	}
 	unix.Close(fd)
+}
+
+// enterGroup has this thread, and what it will become, count in the group whose
+// door is open. The memory of a process is its own only from exec on.
+func enterGroup() error {
+	if len(os.Args) < 3 || os.Args[2] != withDoor {
+		return nil
+	}
+	unix.CloseOnExec(launcherDoor)
+	_, err := unix.Write(launcherDoor, []byte("0"))
+	return os.NewSyscallError("write", err)
 }
 
 // changeRoot enters what was mounted over "/" since the agent began. Nothing of

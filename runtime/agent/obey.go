@@ -19,7 +19,7 @@ func filesOf(k wire.Kind) int {
 	switch k {
 	case wire.KindStart:
 		return 4
-	case wire.KindHold:
+	case wire.KindHold, wire.KindPlace:
 		return 1
 	}
 	return 0
@@ -65,6 +65,8 @@ func (a *agent) obeyProcess(m wire.Message, files []int) {
 	switch m.Kind {
 	case wire.KindStart:
 		a.start(m.Start, files)
+	case wire.KindPlace:
+		f.placeAt(files[0])
 	case wire.KindSignal:
 		f.signal(syscall.Signal(m.Signal))
 	case wire.KindFreeze:

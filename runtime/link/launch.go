@@ -41,6 +41,12 @@ func (l *Link) Launch(ctx context.Context, launch rouse.Launch) (rouse.Endpoint,
 	return ep, nil
 }
 
+// Place gives the agent the door of a control group: every run enters it by
+// writing "0" to it. It comes before Launch and does not wait for the agent.
+func (l *Link) Place(door *os.File) error {
+	return withFD(door, func(fd int) error { return l.tell(wire.Message{Kind: wire.KindPlace}, fd) })
+}
+
 // begin lets Launch or Resume be called once. Exits are complete from now on.
 func (l *Link) begin(inspect rouse.Inspect) error {
 	l.mu.Lock()

@@ -66,7 +66,7 @@ func (m *Message) checkKind() error {
 		if !validName(m.Name) {
 			return errors.New(string(m.Kind) + ": bad name")
 		}
-	case KindWelcome, KindListen, KindFree, KindDial, KindKill, KindFreeze, KindThaw, KindStop:
+	case KindWelcome, KindPlace, KindListen, KindFree, KindDial, KindKill, KindFreeze, KindThaw, KindStop:
 	default:
 		return errors.New("unknown kind of message")
 	}

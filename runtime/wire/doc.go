@@ -12,6 +12,7 @@
 //	reply {seq, port} + listener         ─────▶
 //	                                     ◀─────  free                            ask
 //	reply {seq, port}                    ─────▶
+//	                                     ◀─────  place + door                    tell
 //	                                     ◀─────  start {start} + 4 pipe ends     tell
 //	                                     ◀─────  dial {port}                     ask
 //	reply {seq} + connection             ─────▶
@@ -37,6 +38,10 @@
 // are numbered by the host, and exit and hello name the run that they speak of.
 // The agent keeps the listener, the pipes' ends and what hold gives it while no
 // host is there, so that the next one can take them.
+//
+// Place comes before start, if it comes. Its descriptor is the door of a control
+// group: every run writes "0" to it, by which it enters, before it becomes the
+// program.
 //
 // Stop, like the end of the agent for any other reason, ends every process of
 // the function.

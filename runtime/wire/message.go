@@ -45,6 +45,7 @@ const (
 	KindFree    Kind = "free" // find a port that nobody listens on
 	KindDial    Kind = "dial"
 	KindStart   Kind = "start"
+	KindPlace   Kind = "place" // where runs put themselves before they become the program
 	KindRestart Kind = "restart"
 	KindSignal  Kind = "signal"
 	KindKill    Kind = "kill"

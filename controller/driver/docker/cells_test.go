@@ -159,16 +159,7 @@ func assign(t *testing.T, s driver.Sandbox, rev rouse.Revision) rouse.Tier {
 	if s.ID() != id {
 		t.Errorf("the sandbox was %s and became %s", id, s.ID())
 	}
-	for {
-		conn, err := endpoint.Dial(t.Context())
-		if err == nil {
-			conn.Close()
-			break
-		}
-		if t.Context().Err() != nil {
-			t.Fatal(err)
-		}
-	}
+	answers(t, endpoint)
 	if err := s.Stop(t.Context()); err != nil {
 		t.Error(err)
 	}

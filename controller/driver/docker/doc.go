@@ -15,7 +15,8 @@
 // do not reach each other), a read-only root, a /tmp of its own size in memory,
 // limits of memory, CPU and processes, no new privileges and the engine's
 // seccomp filter. The agent is its first process and holds four capabilities;
-// the function holds none. What /tmp holds counts towards the memory limit,
+// the function holds none, and has a control group of its own inside the container's,
+// with its memory limit. What /tmp holds counts towards the memory limit,
 // since it is memory. A volume that the image declares is such a folder too,
 // and starts empty. The engine logs nothing: output comes through the agent.
 //

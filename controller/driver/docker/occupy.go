@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/docker/docker/api/types/container"
-
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/controller/driver"
 	"github.com/rousehq/rouse/controller/driver/docker/mount"
@@ -70,7 +68,7 @@ func (s *sandbox) occupy(ctx context.Context, rev rouse.Revision) (_ rouse.Endpo
 		return rouse.Endpoint{}, 0, &unfit{fmt.Errorf("mounting into a cell: %w", err)}
 	}
 	took = time.Since(began)
-	if err := s.limit(ctx, class); err != nil {
+	if err := errors.Join(s.limit(ctx, class), s.limitFunction(class)); err != nil {
 		return rouse.Endpoint{}, took, &unfit{fmt.Errorf("limiting a cell: %w", err)}
 	}
 	launch.Enter = true
@@ -98,25 +96,6 @@ func (d *Driver) rootOf(img image, c driver.Class) (mount.Root, error) {
 		root.Binds = []mount.Bind{{Source: code, Target: taskDir}}
 	}
 	return root, nil
-}
-
-// limit gives the running container the limits of a class: at once through its
-// control group, or through the engine where that keeps them in its own books.
-func (s *sandbox) limit(ctx context.Context, c driver.Class) error {
-	r := resources(c)
-	if !s.d.host.systemd {
-		err := s.group.Limit(cgroup.Limits{
-			Memory: rouse.Bytes(r.Memory), CPU: c.CPU, Shares: r.CPUShares,
-		})
-		if err == nil {
-			return nil
-		}
-		s.d.Log.Debug("a control group cannot be written; the engine is asked to", "error", err)
-	}
-	return call(ctx, "limiting a container", func(ctx context.Context) error {
-		_, err := s.d.api.ContainerUpdate(ctx, s.container, container.UpdateConfig{Resources: r})
-		return err
-	})
 }
 
 // weight is the memory of the cell's agent and of the engine's process for it.

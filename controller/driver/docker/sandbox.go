@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -36,6 +35,7 @@ type sandbox struct {
 	answers   bool          // the agent has connected
 	pid       int           // of the agent, as the host counts; 0 where that is not known
 	group     cgroup.Group  // the container's; none where the pid is not known
+	nested    *cgroup.Group // the function's, inside of it; nil where there is none
 	gauge     *cgroup.Gauge // nil where the control group cannot be read
 	init      *mount.Cell   // nil unless the container was made as a cell
 	gone      chan struct{} // closed when the container or its agent has ended
@@ -82,8 +82,9 @@ func (s *sandbox) make(ctx context.Context, c driver.Class) error {
 	if err := s.connected(ctx); err != nil {
 		return err
 	}
+	s.nest()
 	if !c.IsCell() {
-		return nil
+		return s.limitFunction(c)
 	}
 	if err = s.hold(); err != nil {
 		s.d.used(err)
@@ -150,32 +151,6 @@ func refused(what string, err error) error {
 		return err
 	}
 	return &rouse.Error{Code: rouse.StartFailed, Message: "the container could not be " + what, Cause: err}
-}
-
-// measure finds the container's control group, and has the kernel spare the
-// agent when memory is short. Where /proc or the group is not the host's, as
-// within another container, exits do not tell of memory.
-func (s *sandbox) measure(ctx context.Context) {
-	err := call(ctx, "inspecting a container", func(ctx context.Context) error {
-		r, err := s.d.api.ContainerInspect(ctx, s.container)
-		if err != nil {
-			return err
-		}
-		group, err := cgroup.Of(r.State.Pid, s.container)
-		if err != nil {
-			return err
-		}
-		// Asked of the engine, a start would fail where the right is missing.
-		_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", r.State.Pid), []byte("-999"), 0)
-		s.pid, s.group = r.State.Pid, group
-		s.gauge, err = cgroup.NewGauge(group)
-		return err
-	})
-	if err != nil && ctx.Err() == nil {
-		s.d.blind.Do(func() {
-			s.d.Log.Warn("the memory of sandboxes cannot be read: exits will not say out of memory", "error", err)
-		})
-	}
 }
 
 // connected waits for the agent, or for the container's end.

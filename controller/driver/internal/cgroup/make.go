@@ -96,7 +96,7 @@ func (g Group) mkdirs(base, parent, dir, controller string) error {
 			return err
 		}
 	}
-	if err := os.Mkdir(parent, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := mkdir(parent); err != nil {
 		return err
 	}
 	if g.V2 {
@@ -104,10 +104,7 @@ func (g Group) mkdirs(base, parent, dir, controller string) error {
 			return err
 		}
 	}
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return nil
+	return mkdir(dir)
 }
 
 func enable(dir, controller string) error {

@@ -1,0 +1,98 @@
+package cgroup
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rousehq/rouse"
+)
+
+func TestAnInnerGroupHasADoor(t *testing.T) {
+	v1 := Group{Memory: hierarchy(t, map[string]string{"function/tasks": ""})}
+	inner, door, err := v1.Nest(7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	door.Close()
+	if want := filepath.Join(v1.Memory, "function"); inner.Memory != want || door.Name() != want+"/tasks" || inner.Pids != "" {
+		t.Errorf("version 1: %+v with door %s", inner, door.Name())
+	}
+
+	v2 := Group{V2: true, Memory: hierarchy(t, map[string]string{
+		"cgroup.subtree_control": "", "agent/cgroup.procs": "", "function/cgroup.procs": "",
+	})}
+	if inner, door, err = v2.Nest(7); err != nil {
+		t.Fatal(err)
+	}
+	door.Close()
+	for file, want := range map[string]string{"agent/cgroup.procs": "7", "cgroup.subtree_control": "+memory", "function/cgroup.procs": ""} {
+		if b, err := os.ReadFile(filepath.Join(v2.Memory, file)); string(b) != want {
+			t.Errorf("version 2: %s holds %q, want %q, %v", file, b, want, err)
+		}
+	}
+	if found, ok := v2.Nested(); !ok || found != inner || !found.V2 {
+		t.Errorf("it is found as %+v, %t", found, ok)
+	}
+	if _, ok := (Group{Memory: t.TempDir()}).Nested(); ok {
+		t.Error("an inner group was found where none is")
+	}
+}
+
+// TestWhoGoesThroughTheDoorIsLimited is for machines whose control groups we may write.
+func TestWhoGoesThroughTheDoorIsLimited(t *testing.T) {
+	outer, err := Make("rouse-test", strconv.Itoa(os.Getpid()), Limits{Memory: 64 * rouse.MB})
+	if err != nil {
+		t.Skip("control groups cannot be made here: ", err)
+	}
+	agent := exec.Command("sleep", "1000")
+	if err := agent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	end := func(cmd *exec.Cmd) {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	defer func() {
+		end(agent)
+		inner := outer.nested()
+		_ = os.Remove(inner.Memory)
+		_ = os.Remove(filepath.Join(outer.Memory, agentGroup))
+		if err := outer.Remove(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := outer.Add(agent.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+	inner, door, err := outer.Nest(agent.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer door.Close()
+	if err := inner.Limit(Limits{Memory: 32 * rouse.MB}); err != nil {
+		t.Fatal(err)
+	}
+	function := exec.Command("sh", "-c", "printf 0 >&3 && echo in && exec sleep 1000")
+	function.ExtraFiles = []*os.File{door}
+	ready, err := function.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := function.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer end(function)
+	if _, err := ready.Read(make([]byte, 2)); err != nil {
+		t.Fatalf("it did not get in: %v", err)
+	}
+	for pid, want := range map[int]bool{function.Process.Pid: true, agent.Process.Pid: false} {
+		b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+		if in := strings.Contains(string(b), "/"+functionGroup+"\n"); err != nil || in != want {
+			t.Errorf("process %d is inside: %t, want %t (%v)\n%s", pid, in, want, err, b)
+		}
+	}
+}
