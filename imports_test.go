@@ -22,6 +22,7 @@ var bans = []struct {
 	{"controller", module + "/cmd", "", "imports run downward"},
 	{"runtime", module + "/cmd", "", "imports run downward"},
 	{"", "github.com/docker/", "controller/driver/docker", "the engine's SDK stays in its driver"},
+	{"", "github.com/google/go-containerregistry", "controller/artifact/registry", "who else needs images asks for layers, not for registries"},
 	{"", "go.etcd.io/bbolt", "controller/store/bolt", "only the store knows how state lies on disk"},
 	{"", "github.com/yalue/onnxruntime_go", "runtime/onnx", "cgo stays with the model server"},
 	{"runtime/agent", "net/http", "", "the agent stays small: it is in every sandbox"},

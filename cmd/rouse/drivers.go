@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/artifact/registry"
 	"github.com/rousehq/rouse/controller/artifact/rootfs"
 	"github.com/rousehq/rouse/controller/cells"
 	"github.com/rousehq/rouse/controller/driver"
@@ -49,6 +50,8 @@ func openDocker(ctx context.Context, b base) (driver.Driver, error) {
 		Agents: b.agents, Planner: b.planner, Artifacts: b.artifacts, Agent: b.agent, Data: b.data, Owner: b.owner, Log: b.log,
 		Sockets: b.sockets, NoEntry: b.noEntry,
 	}
+	from := published{client: registry.New()}
+	o.Registry = from
 	if b.cells == 0 {
 		return docker.New(ctx, o)
 	}
@@ -56,7 +59,8 @@ func openDocker(ctx context.Context, b base) (driver.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Roots = roots{images}
+	from.roots = images
+	o.Roots, o.Registry = roots{images}, from
 	d, err := docker.New(ctx, o)
 	if err != nil {
 		return nil, err

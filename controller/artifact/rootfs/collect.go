@@ -30,6 +30,9 @@ const gone = ".gone"
 // Collect blocks on the disk and returns the names of the folders and roots that
 // it removed, also when it fails in the middle.
 func (s *Store) Collect(ctx context.Context, inUse func(imageID string) bool, mounted func() (map[string]bool, error)) (removed []string, err error) {
+	if err := s.dropParts(); err != nil {
+		return nil, err
+	}
 	live, err := names(mounted)
 	if err != nil {
 		return nil, err

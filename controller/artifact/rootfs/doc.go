@@ -7,6 +7,7 @@
 //	│   └── layer.json        what a joined tree has to know of it
 //	├── made/<hex>/fs/        small layers of our own (made.go), named by what is in them
 //	├── roots/<hex>.json      one image: its layers and its configuration
+//	├── part/<hex>            a layer as it is published, as far as it was downloaded
 //	└── tmp/                  what is being made; emptied at Open
 //
 // A name is computed from the content that was read, never taken from whoever
@@ -14,6 +15,9 @@
 // layer. Every folder is made under tmp, brought to the disk and renamed, so a
 // name always means the whole content, whenever the machine stops, and a layer
 // that is finished is not unpacked again, whatever became of its image.
+//
+// A download that broke off, with its process perhaps, goes on where it ended.
+// One that nobody went on with is removed.
 //
 // A layer is written through descriptors of its own folders (writer.go): no link
 // in it is ever followed. Files keep owner, mode, time and user attributes; set-id

@@ -5,6 +5,9 @@ import "github.com/rousehq/rouse"
 // Root is an image's root filesystem, unpacked on this host.
 type Root struct {
 	ImageID string `json:"image_id"`
+	// Source is the name, with a digest, that it was fetched by; "" when an engine
+	// gave it.
+	Source string `json:"source,omitempty"`
 	// Layers are absolute paths of folders, the top one first, for overlayfs to
 	// join read-only. Each is whole and never changes.
 	Layers []string    `json:"layers"`

@@ -5,8 +5,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -73,7 +71,7 @@ func (s *Store) unpack(ctx context.Context, imageID string, save io.Reader, repo
 	if err != nil {
 		return Root{}, err
 	}
-	return in.join(imageID, config)
+	return in.join(imageID, "", config)
 }
 
 // read takes the layers of a stream in and returns its documents by digest.
@@ -101,8 +99,7 @@ func (in *intake) read(ctx context.Context, save io.Reader) (map[string][]byte, 
 			var b []byte
 			b, err = io.ReadAll(content)
 			held += int64(len(b))
-			sum := sha256.Sum256(b)
-			documents["sha256:"+hex.EncodeToString(sum[:])] = b
+			documents[digestOf(b)] = b
 		}
 		// Trouble with the stream looks like trouble with the layer in it.
 		if entry.err != nil {
@@ -172,9 +169,9 @@ func (s *source) Read(p []byte) (int, error) {
 }
 
 // join records an image of which every layer is here.
-func (in *intake) join(imageID string, d document) (Root, error) {
+func (in *intake) join(imageID, source string, d document) (Root, error) {
 	s := in.store
-	root := Root{ImageID: imageID, OS: d.OS, Arch: d.Arch, Config: d.imageConfig()}
+	root := Root{ImageID: imageID, Source: source, OS: d.OS, Arch: d.Arch, Config: d.imageConfig()}
 	names, infos, err := in.order(d.RootFS.DiffIDs)
 	if err != nil {
 		return Root{}, err
@@ -248,6 +245,7 @@ func (s *Store) publishRoot(file string, layers []string, imageID string) error 
 		}
 	}
 	name, _ := hexOf(imageID)
+	delete(s.roots, imageID) // which may say less
 	return os.Rename(file, s.rootFile(name))
 }
 

@@ -41,6 +41,8 @@ type Store struct {
 	roots map[string]Root      // by image id, as far as they were asked for
 	made  map[string]string    // by image and targets: a skeleton's folder
 	used  map[string]time.Time // by image id or folder's name: when it was last asked for
+
+	downloads claims // by digest
 }
 
 // The folders of a store.
@@ -49,6 +51,7 @@ const (
 	madeDir   = "made"
 	rootsDir  = "roots"
 	staging   = "tmp"
+	partDir   = "part"
 	files     = "fs" // within a layer
 )
 
@@ -71,7 +74,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err := os.RemoveAll(filepath.Join(dir, staging)); err != nil {
 		return nil, fmt.Errorf("emptying the images' temporary folder: %w", err)
 	}
-	for _, sub := range []string{layersDir, madeDir, rootsDir, staging} {
+	for _, sub := range []string{layersDir, madeDir, rootsDir, partDir, staging} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
 			return nil, fmt.Errorf("making the images' folder: %w", err)
 		}
@@ -80,12 +83,16 @@ func Open(dir string, o Options) (*Store, error) {
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("closing the images' folder to others: %w", err)
 	}
-	return &Store{
+	s := &Store{
 		dir: dir, options: o,
 		roots: map[string]Root{},
 		made:  map[string]string{},
 		used:  map[string]time.Time{},
-	}, nil
+	}
+	if err := s.dropParts(); err != nil {
+		return nil, fmt.Errorf("removing old downloads: %w", err)
+	}
+	return s, nil
 }
 
 // Probe says whether this process may write layers here: the owners, whiteouts

@@ -105,7 +105,7 @@ func (d *Driver) meant(ctx context.Context, class string) (image, error) {
 	}
 	d.cells.mu.Unlock()
 	if !ok {
-		return d.inspect(ctx, ref) // which knows ids
+		return d.find(ctx, ref) // which knows ids
 	}
 	if old {
 		d.beside.Go(func() {

@@ -13,7 +13,7 @@ import (
 	"github.com/rousehq/rouse"
 )
 
-// Check finds the image, pulling it when the engine does not have it, and says
+// Check finds the image, fetching it when the engine does not have it, and says
 // what about it or about the limits cannot run here. It completes the spec of
 // an image with the image's id and size.
 func (d *Driver) Check(ctx context.Context, spec rouse.Spec, report func(string)) (rouse.Spec, error) {
@@ -30,7 +30,11 @@ func (d *Driver) Check(ctx context.Context, spec rouse.Spec, report func(string)
 		}
 	}
 	img, err := d.inspect(ctx, ref)
-	if errdefs.IsNotFound(err) {
+	switch {
+	case !errdefs.IsNotFound(err):
+	case spec.Artifact.Image == "": // which every start asks the engine for, by name
+		img, err = d.pulled(ctx, ref, report, nil)
+	default:
 		img, err = d.fetch(ctx, ref, report)
 	}
 	switch {
@@ -63,27 +67,9 @@ func public(err error) string {
 	return "the engine refused"
 }
 
-// fetch pulls an image that the engine does not have. It blocks as long as
-// that takes.
-func (d *Driver) fetch(ctx context.Context, ref string, report func(string)) (image, error) {
-	if report != nil {
-		report("pulling image " + ref)
-	}
-	if err := d.pull(ctx, ref, report); err != nil {
-		if errdefs.IsInvalidArgument(err) || ctx.Err() != nil {
-			return image{}, err
-		}
-		return image{}, &rouse.Error{
-			Code:    rouse.StartFailed,
-			Message: fmt.Sprintf("image %s: not on this engine and cannot be pulled: %v", ref, err),
-			Cause:   err,
-		}
-	}
-	return d.inspect(ctx, ref)
-}
-
-func (d *Driver) pull(ctx context.Context, ref string, report func(string)) error {
-	progress, err := d.api.ImagePull(ctx, ref, imageapi.PullOptions{})
+// pullAs blocks until the engine has pulled an image.
+func (d *Driver) pullAs(ctx context.Context, ref string, o imageapi.PullOptions, report func(string)) error {
+	progress, err := d.api.ImagePull(ctx, ref, o)
 	if err != nil {
 		return err
 	}

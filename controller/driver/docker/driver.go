@@ -25,6 +25,7 @@ type Options struct {
 	Planner   driver.Planner
 	Artifacts driver.Artifacts
 	Roots     Roots          // nil when no cells are wanted
+	Registry  Registry       // nil when images come from the engine alone
 	Agent     string         // the path of rouse-agent, the same for the engine as for us
 	Data      string         // the data directory
 	Owner     string         // names the data directory whose sandboxes these are

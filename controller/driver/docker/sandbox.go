@@ -132,7 +132,11 @@ func (s *sandbox) findImage(ctx context.Context, c driver.Class) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.image, err = s.d.inspect(ctx, ref); err != nil {
+	s.image, err = s.d.inspect(ctx, ref)
+	if errdefs.IsNotFound(err) && ref == c.Image {
+		s.image, err = s.d.bring(ctx, ref)
+	}
+	if err != nil {
 		return missing(c.Image, err)
 	}
 	s.runtime = strings.HasPrefix(c.Image, runtimePrefix)
