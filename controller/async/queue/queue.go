@@ -1,0 +1,118 @@
+package queue
+
+import (
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/rousehq/rouse"
+)
+
+const (
+	maxName  = 256
+	maxGroup = 128
+	maxDelay = 366 * 24 * time.Hour
+)
+
+// Definition is how a queue behaves. Its JSON is what table Q has.
+type Definition struct {
+	Number  uint32    `json:"number"`
+	Created time.Time `json:"created"`
+
+	FIFO       bool           `json:"fifo,omitempty"`
+	Delay      rouse.Duration `json:"delay,omitempty"`      // before a message becomes ready
+	Visibility rouse.Duration `json:"visibility,omitempty"` // how long a lease lasts that says nothing else
+	Retention  rouse.Duration `json:"retention,omitempty"`  // after it a message is dropped; 0 keeps it
+	// MaxReceives moves a message to DeadLetters instead of a receiver once it
+	// has been received so often; 0 never does.
+	MaxReceives int    `json:"max_receives,omitempty"`
+	DeadLetters string `json:"dead_letters,omitempty"` // a queue's name
+	// Tags and Extra belong to whoever made the queue.
+	Tags  map[string]string `json:"tags,omitempty"`
+	Extra json.RawMessage   `json:"extra,omitempty"`
+}
+
+func (d Definition) validate() error {
+	switch {
+	case d.Delay < 0 || d.Delay.D() > maxDelay:
+		return rouse.Errorf(rouse.Invalid, "delay %s: must be 0 to %s", d.Delay, rouse.Duration(maxDelay))
+	case d.Visibility < 0 || d.Visibility.D() > maxDelay:
+		return rouse.Errorf(rouse.Invalid, "visibility %s: must be 0 to %s", d.Visibility, rouse.Duration(maxDelay))
+	case d.Retention < 0:
+		return rouse.Errorf(rouse.Invalid, "retention %s: must not be negative", d.Retention)
+	case d.MaxReceives < 0:
+		return rouse.Errorf(rouse.Invalid, "max_receives %d: must not be negative", d.MaxReceives)
+	case (d.MaxReceives > 0) != (d.DeadLetters != ""):
+		return rouse.Errorf(rouse.Invalid, "max_receives and dead_letters: give both or neither")
+	}
+	return nil
+}
+
+// Counts are how many messages a queue has.
+type Counts struct {
+	Ready   int `json:"ready"`
+	Waiting int `json:"waiting"` // for their time
+	Leased  int `json:"leased"`
+}
+
+// All are all messages.
+func (c Counts) All() int { return c.Ready + c.Waiting + c.Leased }
+
+// Queue is one queue. Make it with Queues.Create.
+type Queue struct {
+	name   string
+	number number
+	fifo   bool
+
+	changing sync.Mutex // one change of the definition at a time; taken before mu
+
+	mu     sync.Mutex
+	def    Definition    // guarded by mu
+	counts Counts        // guarded by mu
+	signal chan struct{} // guarded by mu; closed when there may be something to receive
+}
+
+func newQueue(name string, d Definition) *Queue {
+	return &Queue{name: name, number: number(d.Number), fifo: d.FIFO, def: d, signal: make(chan struct{})}
+}
+
+// Name is the queue's name.
+func (q *Queue) Name() string { return q.name }
+
+// Definition is how the queue behaves now.
+func (q *Queue) Definition() Definition { return q.definition() }
+
+func (q *Queue) definition() Definition {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.def
+}
+
+// Counts are how many messages the queue has now.
+func (q *Queue) Counts() Counts {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.counts
+}
+
+// Changed is closed when there may be something to take that was not there when
+// Changed was called.
+func (q *Queue) Changed() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.signal
+}
+
+func (q *Queue) apply(c change) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.counts.Ready += c.moved.Ready
+	q.counts.Waiting += c.moved.Waiting
+	q.counts.Leased += c.moved.Leased
+	if c.wake {
+		close(q.signal)
+		q.signal = make(chan struct{})
+	}
+}
+
+func (q *Queue) broadcast() { q.apply(change{wake: true}) }
