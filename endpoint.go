@@ -20,6 +20,8 @@ type Endpoint struct {
 	Stdout, Stderr io.ReadCloser
 	// Process is the code's process.
 	Process Process
+	// Started is when the process was, zero for an adopted one.
+	Started time.Time
 	// Memory is the most memory that the present run has had so far, as the host
 	// measures it; 0 when it cannot. It reads a file and does not wait. Nil is
 	// never measured.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,14 +33,14 @@ func (a attacher) attach(rev rouse.Revision, id rouse.InstanceID, ep rouse.Endpo
 	log := a.log.With("function", rev.Function, "instance", id)
 	switch rev.Spec.Contract {
 	case rouse.ContractLambda:
-		target := lambda.New(ep, lambda.Options{
-			Timeout: rev.Spec.Timeout.D(), MaxEvent: int(a.maxEvent), ARN: arn(rev.Function), Log: log,
-		})
-		source.Current = target.Current
 		output, err := a.logs.Collect(source, ep.Stdout, ep.Stderr)
 		if err != nil {
-			return nil, errors.Join(err, target.Close())
+			return nil, errors.Join(err, ep.RuntimeAPI.Close())
 		}
+		target := lambda.New(ep, lambda.Options{
+			Timeout: rev.Spec.Timeout.D(), MaxEvent: int(a.maxEvent), ARN: arn(rev.Function),
+			Runtime: cmp.Or(rev.Spec.Runtime, "image"), Version: rev.Spec.Version, Memory: rev.Spec.Memory, Output: output, Log: log,
+		})
 		return lambdaTarget{target, output}, nil
 	case rouse.ContractHTTP:
 		target := http.New(ep, http.Options{Health: rev.Spec.Health, Log: log})

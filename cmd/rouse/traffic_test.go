@@ -88,8 +88,13 @@ func TestInvokeShowsTheLinesOfItsCall(t *testing.T) {
 		for i := range 3 {
 			line := fmt.Sprintf("line %d", i)
 			r := w.rouse("invoke", "f", "--log", "-d", `{"do":"say","text":"`+line+`"}`)
-			if r.code != exitDone || strings.TrimSpace(r.stderr) != line {
-				t.Errorf("%+v, want the line %q alone", r, line)
+			said := strings.Split(strings.TrimSuffix(r.stderr, "\n"), "\n")
+			if r.code != exitDone || len(said) != 4 || !strings.HasPrefix(said[0], "START RequestId: ") || said[1] != line ||
+				!strings.HasPrefix(said[2], "END RequestId: ") || !strings.Contains(said[3], "\tMax Memory Used: ") {
+				t.Errorf("%+v, want the line %q between those of its event", r, line)
+			}
+			if cold := strings.Contains(r.stderr, "\tInit Duration: "); cold != (i == 0) {
+				t.Errorf("call %d: init in its report: %t", i, cold)
 			}
 		}
 		r := w.rouse("invoke", "f", "--log", "-d", `{"do":"exit","n":2,"text":"last words"}`)

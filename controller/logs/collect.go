@@ -23,22 +23,25 @@ type Source struct {
 	Function rouse.FunctionName
 	Revision rouse.RevisionID
 	Instance rouse.InstanceID
-	// Current returns the id of the request in flight, or "". It must not block.
-	// What a handler prints just before it answers is often read just after, so
-	// it should go on returning an id until the next request. Nil means never any.
-	Current func() string
 }
 
 // Collector reads one instance's streams until they end.
 type Collector struct {
+	logs    *Logs
 	source  Source
+	dir     string
 	journal *journal
 	done    chan struct{} // closed when both streams have ended and are written
 
-	mu     sync.Mutex
-	tail   []string      // the last whole lines of both streams
-	halves [2]string     // the lines that have no end yet, by stream
-	read   chan struct{} // closed at the next read; nil while nobody waits
+	mu      sync.Mutex // held while something is read and written, so that lines stay in order
+	streams [2]stream
+	encoder *encoder
+	buffer  []byte
+	id      string        // of the event that what is read belongs to
+	excerpt *excerpt      // of that event; nil while nobody wants it
+	tail    []string      // the last whole lines of both streams
+	read    chan struct{} // closed at the next read; nil while nobody waits
+	over    bool          // the streams have ended, and the journal is not ours any more
 }
 
 // Collect reads both streams until they end or fail, from goroutines of its
@@ -49,18 +52,25 @@ func (l *Logs) Collect(src Source, stdout, stderr io.ReadCloser) (*Collector, er
 	if err != nil {
 		return nil, err
 	}
-	c := &Collector{source: src, done: make(chan struct{}), journal: l.use(src.Function, dir, true)}
+	c := &Collector{
+		logs: l, source: src, dir: dir, done: make(chan struct{}), journal: l.use(src.Function, dir, true),
+		streams: [2]stream{newStream(Stdout, stdout), newStream(Stderr, stderr)},
+		encoder: newEncoder(), buffer: make([]byte, chunk),
+	}
 	l.mu.Lock()
 	l.collectors[c] = struct{}{}
 	l.mu.Unlock()
 	var streams sync.WaitGroup
-	for i, r := range []io.ReadCloser{stdout, stderr} {
-		if r != nil {
-			streams.Go(func() { c.collect(i, r) })
+	for i := range c.streams {
+		if c.streams[i].r != nil {
+			streams.Go(func() { c.collect(&c.streams[i]) })
 		}
 	}
 	go func() {
 		streams.Wait()
+		c.mu.Lock()
+		c.over = true
+		c.mu.Unlock()
 		l.leave(c.journal, true)
 		l.mu.Lock()
 		delete(l.collectors, c)
@@ -99,9 +109,9 @@ func (c *Collector) Tail() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	lines := append([]string{}, c.tail...)
-	for _, half := range c.halves {
-		if half != "" {
-			lines = append(lines, half)
+	for i := range c.streams {
+		if half := c.streams[i].lines.half; len(half) > 0 {
+			lines = append(lines, clip(string(half[:min(len(half), tailText+1)])))
 		}
 	}
 	return lines[max(0, len(lines)-tailLines):]
@@ -116,19 +126,36 @@ func (c *Collector) nextRead() <-chan struct{} {
 	return c.read
 }
 
-// note keeps a chunk's whole lines and the half one after them in the tail.
-func (c *Collector) note(stream int, lines []Line, half []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, l := range lines[max(0, len(lines)-tailLines):] {
-		c.tail = append(c.tail, clip(l.Text))
-	}
-	c.tail = append(c.tail[:0], c.tail[max(0, len(c.tail)-tailLines):]...)
-	c.halves[stream] = clip(string(half[:min(len(half), tailText+1)]))
+// take puts what the function printed into the log. The caller holds mu.
+func (c *Collector) take(name string, texts []string) {
 	if c.read != nil {
-		close(c.read)
+		defer close(c.read) // once the lines are in the log
 		c.read = nil
 	}
+	if len(texts) == 0 {
+		return
+	}
+	c.journal.write(c.encode(name, texts), len(texts))
+	for _, text := range texts[max(0, len(texts)-tailLines):] {
+		c.tail = append(c.tail, clip(text))
+	}
+	c.tail = append(c.tail[:0], c.tail[max(0, len(c.tail)-tailLines):]...)
+}
+
+// encode makes lines of texts, good until the next call, and has the excerpt
+// take note of them. The caller holds mu.
+func (c *Collector) encode(name string, texts []string) []byte {
+	now := time.Now().UTC()
+	c.encoder.reset()
+	for _, text := range texts {
+		c.encoder.add(Line{
+			Time: now, Stream: name, Instance: c.source.Instance, Revision: c.source.Revision, RequestID: c.id, Text: text,
+		})
+		if c.excerpt != nil {
+			c.excerpt.add(text)
+		}
+	}
+	return c.encoder.b.Bytes()
 }
 
 func clip(text string) string {
@@ -136,44 +163,4 @@ func clip(text string) string {
 		text = text[:tailText] + "…"
 	}
 	return strings.ToValidUTF8(text, "\ufffd")
-}
-
-// collect is the life of one stream.
-func (c *Collector) collect(stream int, r io.ReadCloser) {
-	defer r.Close() //nolint:errcheck // read-only
-	var (
-		names  = [2]string{Stdout, Stderr}
-		s      splitter
-		e      = newEncoder()
-		buffer = make([]byte, chunk)
-		lines  []Line
-	)
-	for {
-		n, err := r.Read(buffer)
-		texts := s.split(buffer[:n])
-		if err != nil {
-			texts = append(texts, s.rest()...)
-		}
-		lines = lines[:0]
-		for _, text := range texts {
-			lines = append(lines, Line{
-				Time: time.Now().UTC(), Stream: names[stream],
-				Instance: c.source.Instance, Revision: c.source.Revision, RequestID: c.current(), Text: text,
-			})
-		}
-		if len(lines) > 0 {
-			c.journal.write(e.encode(lines), len(lines))
-		}
-		c.note(stream, lines, s.half)
-		if err != nil {
-			return
-		}
-	}
-}
-
-func (c *Collector) current() string {
-	if c.source.Current == nil {
-		return ""
-	}
-	return c.source.Current()
 }

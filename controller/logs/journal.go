@@ -31,16 +31,68 @@ type journal struct {
 	file    *os.File      // the newest; nil until there is something to write
 	number  int           // of file
 	size    int64         // of file, whole lines only
+	pending []byte        // lines that may wait a moment for others
+	held    int           // how many those are
+	flushed *time.Timer   // writes them; nil before the first
 	ended   bool          // the function was removed
 	lost    int           // lines since writing began to fail
 	changed chan struct{} // closed at the next change; nil while nobody watches
 }
+
+const (
+	// linger is how long lines may wait that can: one write then takes many.
+	linger = 20 * time.Millisecond
+	// maxPending is how many bytes of them do.
+	maxPending = 64 << 10
+)
 
 // write appends count encoded lines. It never fails: what cannot be written is
 // counted, said once, and noted in the log when writing works again.
 func (j *journal) write(lines []byte, count int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.held > 0 {
+		lines, count = append(j.pending, lines...), j.held+count
+		j.pending, j.held = j.pending[:0], 0
+	}
+	j.put(lines, count)
+}
+
+// later is write for lines of which many come at once, and soon.
+func (j *journal) later(lines []byte, count int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.held == 0 {
+		if j.flushed == nil {
+			j.flushed = time.AfterFunc(linger, j.flush)
+		} else {
+			j.flushed.Reset(linger)
+		}
+	}
+	j.pending, j.held = append(j.pending, lines...), j.held+count
+	if len(j.pending) >= maxPending {
+		j.flushLocked()
+	}
+}
+
+// flush writes what waits.
+func (j *journal) flush() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.flushLocked()
+}
+
+// flushLocked is flush for who holds mu.
+func (j *journal) flushLocked() {
+	if j.held > 0 {
+		lines, count := j.pending, j.held
+		j.pending, j.held = j.pending[:0], 0
+		j.put(lines, count)
+	}
+}
+
+// put is write for who holds mu.
+func (j *journal) put(lines []byte, count int) {
 	if j.ended {
 		return
 	}
@@ -165,6 +217,8 @@ func (j *journal) rotate() error {
 func (j *journal) rest() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.flushLocked()
+	j.pending = nil
 	j.closeFile()
 }
 

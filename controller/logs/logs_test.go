@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -84,8 +83,13 @@ func TestALineKnowsWhereItCameFrom(t *testing.T) {
 			t.Fatal(err)
 		}
 		now := time.Now()
-		src := Source{Function: "f", Revision: "r", Instance: "i", Current: func() string { return "req" }}
-		collect(t, l, src, strings.NewReader("out\n"), nil).Wait()
+		src := Source{Function: "f", Revision: "r", Instance: "i"}
+		stdout, out := io.Pipe()
+		c := collect(t, l, src, stdout, nil)
+		c.Begin("req", "START", false)
+		out.Write([]byte("out\n")) //nolint:errcheck // never fails
+		out.Close()                //nolint:errcheck // never fails
+		c.Wait()
 		collect(t, l, src, nil, strings.NewReader("err <&>\xff\r\n")).Wait()
 		var got []Line
 		for line, err := range l.Read(t.Context(), "f", Query{}) {
@@ -95,8 +99,9 @@ func TestALineKnowsWhereItCameFrom(t *testing.T) {
 			got = append(got, line)
 		}
 		want := []Line{
+			{Time: now.UTC(), Stream: Platform, Instance: "i", Revision: "r", RequestID: "req", Text: "START"},
 			{Time: now.UTC(), Stream: Stdout, Instance: "i", Revision: "r", RequestID: "req", Text: "out"},
-			{Time: now.UTC(), Stream: Stderr, Instance: "i", Revision: "r", RequestID: "req", Text: "err <&>\ufffd"},
+			{Time: now.UTC(), Stream: Stderr, Instance: "i", Revision: "r", Text: "err <&>\ufffd"},
 		}
 		if !slices.EqualFunc(got, want, func(a, b Line) bool { at := a.Time.Equal(b.Time); a.Time = b.Time; return at && a == b }) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
@@ -106,12 +111,12 @@ func TestALineKnowsWhereItCameFrom(t *testing.T) {
 
 func TestQueriesSelectLines(t *testing.T) {
 	l := openTest(t, Options{})
-	var request atomic.Value
-	request.Store("")
 	r, w := io.Pipe()
-	c := collect(t, l, Source{Function: "f", Instance: "i", Current: func() string { return request.Load().(string) }}, r, nil)
+	c := collect(t, l, Source{Function: "f", Instance: "i"}, r, nil)
 	print := func(id, text string) {
-		request.Store(id)
+		if id != "" {
+			c.Begin(id, "START "+id, false)
+		}
 		next := c.nextRead()
 		io.WriteString(w, text) //nolint:errcheck // read by the collector until it is closed
 		<-next
@@ -123,14 +128,15 @@ func TestQueriesSelectLines(t *testing.T) {
 	print("a", "a3\n")
 	w.Close() //nolint:errcheck // never fails
 	c.Wait()
-	same(t, texts(t, l, "f", Query{}), []string{"init", "a1", "a2", "b1", "a3"})
-	same(t, texts(t, l, "f", Query{Tail: 2}), []string{"b1", "a3"})
-	same(t, texts(t, l, "f", Query{Tail: 99}), []string{"init", "a1", "a2", "b1", "a3"})
+	all := []string{"init", "START a", "a1", "a2", "START b", "b1", "START a", "a3"}
+	same(t, texts(t, l, "f", Query{}), all)
+	same(t, texts(t, l, "f", Query{Tail: 2}), []string{"START a", "a3"})
+	same(t, texts(t, l, "f", Query{Tail: 99}), all)
 	same(t, texts(t, l, "f", Query{Tail: -1}), []string{})
-	same(t, texts(t, l, "f", Query{RequestID: "a"}), []string{"a1", "a2", "a3"})
+	same(t, texts(t, l, "f", Query{RequestID: "a"}), []string{"START a", "a1", "a2", "START a", "a3"})
 	same(t, texts(t, l, "f", Query{RequestID: "a", Tail: 1}), []string{"a3"})
 	same(t, texts(t, l, "f", Query{RequestID: "init"}), []string{})
-	same(t, texts(t, l, "f", Query{Since: between}), []string{"b1", "a3"})
+	same(t, texts(t, l, "f", Query{Since: between}), []string{"START b", "b1", "START a", "a3"})
 	same(t, texts(t, l, "none", Query{}), []string{})
 }
 

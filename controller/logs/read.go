@@ -36,6 +36,7 @@ func (l *Logs) Read(ctx context.Context, fn rouse.FunctionName, q Query) iter.Se
 		}
 		j := l.use(fn, dir, false)
 		defer l.leave(j, false)
+		j.flush()
 		r := reading{ctx: ctx, query: q, yield: yield}
 		c := &cursor{dir: dir}
 		defer c.close()

@@ -68,15 +68,15 @@ func newEncoder() *encoder {
 	return &encoder{b, e}
 }
 
-// encode returns bytes that are good until the next call.
-func (e *encoder) encode(lines []Line) []byte {
+// reset begins anew; what was encoded is good until then.
+func (e *encoder) reset() {
 	if e.b.Reset(); e.b.Cap() > 8*chunk {
 		*e = *newEncoder()
 	}
-	for _, l := range lines {
-		if err := e.json.Encode(l); err != nil {
-			panic("logs: a line that cannot be encoded: " + err.Error())
-		}
+}
+
+func (e *encoder) add(l Line) {
+	if err := e.json.Encode(&l); err != nil {
+		panic("logs: a line that cannot be encoded: " + err.Error())
 	}
-	return e.b.Bytes()
 }

@@ -81,14 +81,18 @@ func (t *Target) ended(run int, exit error) {
 // conclude fails what a run that is over has left open. The caller holds mu, and
 // calls what is returned without it.
 func (t *Target) conclude() func() {
+	then := func() {}
 	select {
 	case <-t.inited:
 	default:
-		t.initErr = t.exitError(rouse.StartFailed, "")
+		err := t.exitError(rouse.StartFailed, "")
+		t.initErr = err
 		close(t.inited)
+		took := time.Since(t.began)
+		then = func() { t.sayInitReport(took, "error\tError Type: "+err.Type) }
 	}
 	if t.ending {
-		return func() {} // whoever ends the process has a better reason
+		return then // whoever ends the process has a better reason
 	}
 	id := ""
 	for _, inv := range []*invocation{t.waiting, t.current} {
@@ -96,7 +100,11 @@ func (t *Target) conclude() func() {
 			id = inv.ev.ID
 		}
 	}
-	return t.fail(t.exitError(rouse.FunctionError, id))
+	fail := t.fail(t.exitError(rouse.FunctionError, id))
+	return func() {
+		then()
+		fail()
+	}
 }
 
 // exitError puts the exit in AWS's words. The caller holds mu.

@@ -3,6 +3,8 @@ package lambda
 import (
 	"context"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rousehq/rouse"
@@ -24,16 +26,21 @@ type invocation struct {
 	err      error
 	settled  func(error) // see Settle
 
-	handed time.Time     // when the process got it
-	over   time.Time     // when its outcome became final
-	init   time.Duration // of the init that it waited for
-	outlet *outlet       // nil unless the caller takes a streamed answer
+	came   time.Time
+	handed time.Time // when the process got it
+	// Its first line is in the log once, and then its last ones.
+	beginning, noting sync.Once
+	begun             atomic.Bool
+	init              time.Duration // of the init that it waited for
+	peak              rouse.Bytes   // measured before the process was ended for it
+	outlet            *outlet       // nil unless the caller takes a streamed answer
+	noted             chan struct{} // closed when its last lines are in the log; nil unless the caller waits for it
 }
 
 // end makes inv's outcome final, once.
 func (inv *invocation) end(result *rouse.Result, err error) {
 	if !inv.ended {
-		inv.ended, inv.result, inv.err, inv.over = true, result, err, time.Now()
+		inv.ended, inv.result, inv.err = true, result, err
 		close(inv.done)
 	}
 }
@@ -47,7 +54,7 @@ func (t *Target) Invoke(ctx context.Context, ev *rouse.Event) (*rouse.Result, er
 		return nil, rouse.Errorf(rouse.TooLarge, "event of %d bytes: at most %d are allowed", len(ev.Payload), t.o.MaxEvent)
 	}
 	now := time.Now()
-	inv := &invocation{ev: ev, arn: ev.ARN, deadline: ev.Deadline, done: make(chan struct{})}
+	inv := &invocation{ev: ev, arn: ev.ARN, came: now, deadline: ev.Deadline, done: make(chan struct{})}
 	if inv.arn == "" {
 		inv.arn = t.o.ARN
 	}
@@ -57,6 +64,9 @@ func (t *Target) Invoke(ctx context.Context, ev *rouse.Event) (*rouse.Result, er
 	inv.budget = inv.deadline.Sub(now)
 	if ev.Stream != nil {
 		inv.outlet = new(outlet)
+	}
+	if ev.Report != nil {
+		inv.noted = make(chan struct{})
 	}
 
 	t.mu.Lock()
@@ -80,11 +90,7 @@ func (t *Target) Invoke(ctx context.Context, ev *rouse.Event) (*rouse.Result, er
 	if inv.outlet != nil {
 		inv.outlet.close()
 	}
-	if ev.Report != nil {
-		t.mu.Lock()
-		t.measured(inv, ev.Report)
-		t.mu.Unlock()
-	}
+	t.report(inv)
 	return inv.result, inv.err
 }
 
@@ -134,9 +140,9 @@ func (t *Target) hand() *conn {
 	c := t.parked[last]
 	t.parked = t.parked[:last]
 	t.current, t.waiting = t.waiting, nil
-	t.last = t.current.ev.ID
 	t.current.handed = time.Now()
-	t.current.init, t.init = t.init, 0
+	t.current.init += t.init
+	t.init = 0
 	t.phase = running
 	if t.ep.Keeper != nil {
 		t.ep.Keeper.Busy()
@@ -149,6 +155,7 @@ func (t *Target) hand() *conn {
 // deliver writes inv to a poll that hand has taken. A poll that turns out to be
 // cut is passed over for another.
 func (t *Target) deliver(c *conn, inv *invocation) {
+	t.begin(inv)
 	for c != nil {
 		err := c.sendEvent(inv)
 		closing := c.closePoll
@@ -223,6 +230,9 @@ func (t *Target) kill(inv *invocation, err *rouse.Error) {
 	}
 	t.ending = true
 	t.mu.Unlock()
+	if t.ep.Memory != nil {
+		inv.peak = t.ep.Memory() // while there is something to measure
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), killTime)
 	defer cancel()
 	if kerr := t.ep.Process.Kill(ctx); kerr != nil {
@@ -246,8 +256,11 @@ func (t *Target) fail(err error) func() {
 	if inv := t.current; inv != nil {
 		t.current = nil
 		inv.end(nil, err)
-		if settled := inv.settled; settled != nil {
-			then = func() { settled(err) }
+		then = func() {
+			t.finish(inv)
+			if inv.settled != nil {
+				inv.settled(err)
+			}
 		}
 	}
 	return then

@@ -34,9 +34,6 @@ func TestAnEventReachesTheProcessAndItsAnswerTheCaller(t *testing.T) {
 				t.Errorf("%s: %q, want %q", name, got.Header.Get(name), want)
 			}
 		}
-		if w.Current() != id {
-			t.Errorf("Current() = %q", w.Current())
-		}
 		c.post("invocation/"+id+"/response", `{"ok":true}`)
 		c.want(202, `{"status":"OK"}`)
 		if o := <-out; o.err != nil || o.result.Failure != nil || string(o.result.Payload) != `{"ok":true}` {
@@ -46,32 +43,6 @@ func TestAnEventReachesTheProcessAndItsAnswerTheCaller(t *testing.T) {
 		if err := w.settled(); err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-func TestOutputBelongsToTheLastEventUntilThereIsAnother(t *testing.T) {
-	w := newWorld(t)
-	if w.Current() != "" {
-		t.Errorf("Current() = %q before the first event", w.Current())
-	}
-	c := w.ready()
-	for _, id := range []string{"a", "b"} {
-		out := w.invoke(event(id))
-		c.want(200, "")
-		c.post("invocation/"+id+"/response", "1")
-		c.want(202, "")
-		<-out
-		c.poll()
-		if err := w.settled(); err != nil || w.Current() != id {
-			t.Errorf("Current() = %q after the poll behind %s, %v", w.Current(), id, err)
-		}
-	}
-	out := w.invoke(event("c"))
-	c.want(200, "")
-	w.died(rouse.Exit{Code: 1}, c)
-	<-out
-	if w.Reset(); w.Current() != "c" {
-		t.Errorf("Current() = %q after the process's end", w.Current())
 	}
 }
 

@@ -1,24 +1,161 @@
 package lambda
 
 import (
+	"errors"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rousehq/rouse"
 )
 
-// measured completes r with what is known when inv has ended. The caller holds mu.
-func (t *Target) measured(inv *invocation, r *rouse.Report) {
-	r.Init = inv.init
-	if !inv.handed.IsZero() {
-		r.Duration = inv.over.Sub(inv.handed)
-	}
-	r.Billed = billed(r.Duration)
-	if t.ep.Memory != nil {
-		r.MaxMemory = t.ep.Memory()
-	}
+// reportTime is how long a caller who wants a report waits behind the answer
+// for the process to be done with the event.
+const reportTime = 50 * time.Millisecond
+
+// begin says that inv's process is about to have it.
+func (t *Target) begin(inv *invocation) {
+	inv.beginning.Do(func() {
+		t.o.Output.Begin(inv.ev.ID, "START RequestId: "+inv.ev.ID+" Version: "+t.o.Version, inv.ev.Report != nil)
+		inv.begun.Store(true)
+	})
 }
 
-// billed is d in whole milliseconds, rounded up, as AWS bills it.
-func billed(d time.Duration) time.Duration {
-	return (d + time.Millisecond - 1).Truncate(time.Millisecond)
+// report gives inv's caller the report that it wants. The process is done with
+// an event when it asks for the next, which is a moment after its answer.
+func (t *Target) report(inv *invocation) {
+	if inv.err == nil {
+		if inv.ev.Report == nil {
+			return // whoever sees the process's next poll, or its end, does the rest
+		}
+		timer := time.NewTimer(reportTime)
+		defer timer.Stop()
+		select {
+		case <-inv.noted:
+			return
+		case <-timer.C:
+		}
+	}
+	t.finish(inv)
+}
+
+// finish measures inv and writes its last lines, once. It must not be called
+// with mu held.
+func (t *Target) finish(inv *invocation) {
+	inv.noting.Do(func() {
+		if inv.noted != nil {
+			defer close(inv.noted)
+		}
+		r := t.measure(inv)
+		if !inv.begun.Load() && rouse.CodeOf(inv.err) != rouse.Unavailable {
+			t.begin(inv) // it ended with the init that it waited for
+		}
+		if inv.begun.Load() {
+			r.Log = t.o.Output.End(t.lastLines(inv, &r)...)
+		}
+		if inv.ev.Report != nil {
+			*inv.ev.Report = r
+		}
+	})
+}
+
+// measure is what an event took that is over.
+func (t *Target) measure(inv *invocation) (r rouse.Report) {
+	t.mu.Lock()
+	from := inv.handed
+	if !t.o.Provisioned {
+		r.Init = inv.init
+	}
+	t.mu.Unlock()
+	if from.IsZero() {
+		from = inv.came
+	}
+	over := time.Now()
+	if over.After(inv.deadline) {
+		over = inv.deadline
+	}
+	r.Duration = max(over.Sub(from), 0)
+	r.Billed = (r.Duration + time.Millisecond - 1).Truncate(time.Millisecond)
+	// A run that has ended is not measured any more, but its end was.
+	var e *rouse.Error
+	switch {
+	case inv.peak > 0:
+		r.MaxMemory = inv.peak
+	case errors.As(inv.err, &e) && e.Exit != nil:
+		r.MaxMemory = e.Exit.PeakMemory
+	case t.ep.Memory != nil:
+		r.MaxMemory = t.ep.Memory()
+	}
+	return r
+}
+
+// lastLines are what AWS logs when an event is over.
+func (t *Target) lastLines(inv *invocation, r *rouse.Report) []string {
+	id := inv.ev.ID
+	lines := make([]string, 0, 5)
+	status := ""
+	var failed *rouse.Error
+	if errors.As(inv.err, &failed) {
+		switch failed.Code {
+		case rouse.Timeout:
+			_, text, _ := strings.Cut(failed.Message, " Error: ")
+			lines = append(lines, time.Now().UTC().Format("2006-01-02T15:04:05.000Z ")+id+" "+text, "")
+			status = "Status: timeout"
+		default:
+			lines = append(lines, failed.Message, failed.Type)
+			status = "Status: error\tError Type: " + failed.Type
+		}
+	}
+	b := make([]byte, 0, 256)
+	b = append(append(b, "REPORT RequestId: "...), id...)
+	b = appendMillis(append(b, "\tDuration: "...), r.Duration)
+	b = strconv.AppendInt(append(b, " ms\tBilled Duration: "...), r.Billed.Milliseconds(), 10)
+	b = strconv.AppendInt(append(b, " ms\tMemory Size: "...), int64(t.o.Memory/rouse.MB), 10)
+	b = append(b, " MB\t"...)
+	if r.MaxMemory > 0 {
+		b = strconv.AppendInt(append(b, "Max Memory Used: "...), int64((r.MaxMemory+rouse.MB-1)/rouse.MB), 10)
+		b = append(b, " MB\t"...)
+	}
+	if r.Init > 0 {
+		b = appendMillis(append(b, "Init Duration: "...), r.Init)
+		b = append(b, " ms\t"...)
+	}
+	b = append(b, status...)
+	lines = append(lines, "END RequestId: "+id, string(b))
+	if line := xray(inv.ev.TraceID); line != "" {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// appendMillis appends d in milliseconds with two decimals.
+func appendMillis(b []byte, d time.Duration) []byte {
+	return strconv.AppendFloat(b, float64(d)/float64(time.Millisecond), 'f', 2, 64)
+}
+
+// xray is the line about an event that is traced, or "".
+func xray(header string) string {
+	if !strings.Contains(header, "Sampled=1") {
+		return ""
+	}
+	root, parent := "", ""
+	for part := range strings.SplitSeq(header, ";") {
+		switch key, value, _ := strings.Cut(strings.TrimSpace(part), "="); key {
+		case "Root":
+			root = value
+		case "Parent":
+			parent = value
+		}
+	}
+	return "XRAY TraceId: " + root + "\tSegmentId: " + parent + "\tSampled: true\t"
+}
+
+// sayInitStart says that a process begins to get ready.
+func (t *Target) sayInitStart() {
+	t.o.Output.Say("INIT_START Runtime Version: " + t.o.Runtime + "\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:" + t.o.Runtime)
+}
+
+// sayInitReport says how an init ended that came to nothing.
+func (t *Target) sayInitReport(took time.Duration, status string) {
+	t.o.Output.Say("INIT_REPORT Init Duration: " + string(appendMillis(nil, took)) + " ms\tPhase: init\tStatus: " + status)
 }

@@ -29,11 +29,33 @@ func (t *Target) park(c *conn) (from phase, ok bool) {
 		return from, false
 	}
 	if from == started || from == restoring {
-		close(t.inited)
 		t.init = time.Since(t.began)
+		close(t.inited)
 	}
 	t.phase = ready
-	settled := t.settle()
+	before := t.rest()
+	t.mu.Unlock()
+	if before != nil {
+		t.finish(before) // its last lines come before the next one's first
+	}
+	var err error
+	if !t.wait(c) {
+		err = broken(rouse.FunctionError, nil, "the process has ended")
+	}
+	if before != nil && before.settled != nil {
+		before.settled(err)
+	}
+	return from, true
+}
+
+// wait adds c to the polls that wait for an event, and gives it the one that
+// waits already. It returns false when the process was ended in the meantime.
+func (t *Target) wait(c *conn) bool {
+	t.mu.Lock()
+	if _, mine := t.conns[c]; !mine || t.ending || t.closed {
+		t.mu.Unlock()
+		return false
+	}
 	select {
 	case <-c.gate: // left from the poll before
 	default:
@@ -52,10 +74,7 @@ func (t *Target) park(c *conn) (from phase, ok bool) {
 	if to != nil {
 		t.deliver(to, inv)
 	}
-	if settled != nil {
-		settled(nil)
-	}
-	return from, true
+	return true
 }
 
 // noteIdle records which connection waits, for a host that comes after this
@@ -68,8 +87,8 @@ func (t *Target) noteIdle() {
 	}
 }
 
-// settle ends the invocation that has been answered. The caller holds mu.
-func (t *Target) settle() (settled func(error)) {
+// rest ends the invocation that has been answered. The caller holds mu.
+func (t *Target) rest() *invocation {
 	inv := t.current
 	if inv == nil {
 		return nil
@@ -78,7 +97,7 @@ func (t *Target) settle() (settled func(error)) {
 	if t.waiting == nil {
 		t.alarm.Stop()
 	}
-	return inv.settled
+	return inv
 }
 
 // unparkLost forgets the poll of a connection that has ended.
@@ -126,9 +145,9 @@ func (t *Target) enter(c *conn, to phase) (from phase, ok bool) {
 // initFailed ends the init with what the runtime said about it.
 func (t *Target) initFailed(said *rouse.Result) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	select {
 	case <-t.inited:
+		t.mu.Unlock()
 		return
 	default:
 	}
@@ -136,6 +155,9 @@ func (t *Target) initFailed(said *rouse.Result) {
 	err.Type, err.Trace, err.Payload = said.Failure.Type, said.Failure.Trace, said.Payload
 	t.initErr = err
 	close(t.inited)
+	took := time.Since(t.began)
+	t.mu.Unlock()
+	t.sayInitReport(took, "error\tError Type: "+err.Type)
 }
 
 // claim gives the event of that id to one connection to answer. Without one, ok
@@ -169,7 +191,7 @@ func (t *Target) answered(inv *invocation, result *rouse.Result, now bool) {
 	if t.current == inv && !inv.ended {
 		t.phase = responseSent
 		result.Streamed = inv.outlet.used()
-		inv.ended, inv.result, inv.over = true, result, time.Now()
+		inv.ended, inv.result = true, result
 		inv.answered = true
 	}
 	t.mu.Unlock()

@@ -35,6 +35,11 @@ type Options struct {
 	MaxResponse int           // bytes; 0 is MaxResponse
 	MaxStream   int           // bytes of a streamed answer; 0 is MaxStream
 	ARN         string        // of an event without one
+	Runtime     string        // for the log: what runs the code
+	Version     string        // for the log; empty is $LATEST
+	Memory      rouse.Bytes   // for the log: the limit
+	Provisioned bool          // the init belongs to no event
+	Output      Output        // nil is nowhere
 	Log         *slog.Logger  // nil discards
 }
 
@@ -61,7 +66,6 @@ type Target struct {
 	// waiting has come before the process polled.
 	waiting *invocation
 	alarm   *time.Timer // fires at the deadline of current or waiting
-	last    string      // id of the event that was handed over last
 
 	// One run of the process.
 	run       int
@@ -100,11 +104,22 @@ func New(ep rouse.Endpoint, o Options) *Target {
 		inited: make(chan struct{}),
 		began:  time.Now(),
 	}
+	if t.o.Output == nil {
+		t.o.Output = nowhere{}
+	}
+	if t.o.Version == "" {
+		t.o.Version = string(rouse.Latest)
+	}
+	if !ep.Started.IsZero() {
+		t.began = ep.Started
+	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	t.alarm = time.AfterFunc(time.Hour, t.expire)
 	t.alarm.Stop()
 	if ep.Kept != nil {
 		t.adopt(ep.Kept)
+	} else {
+		t.sayInitStart()
 	}
 	t.work.Go(t.accept)
 	return t
@@ -139,15 +154,6 @@ func (t *Target) adopt(kept *rouse.Kept) {
 // has to be restarted (Reset, Process.Restart) before Ready can succeed.
 func (t *Target) NeedsRestart() bool { return t.needRestart }
 
-// Current is the id of the event that the process was given last, or "": what
-// is read of its output belongs to that event. It outlasts the answer and the
-// process, since what was printed before either may be read after.
-func (t *Target) Current() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.last
-}
-
 // Ready blocks until the process has polled for its first event. It returns a
 // StartFailed error when the init failed, with the error that the runtime
 // reported, when the process ended, or when ctx's deadline passed.
@@ -164,6 +170,7 @@ func (t *Target) Ready(ctx context.Context) error {
 	case <-inited:
 	case <-ctx.Done():
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			t.sayInitReport(t.initTook(), "timeout")
 			e := rouse.Errorf(rouse.StartFailed, "the runtime did not ask for its first event in time")
 			e.Cause = ctx.Err()
 			return e
@@ -176,6 +183,13 @@ func (t *Target) Ready(ctx context.Context) error {
 		return t.exitError(rouse.StartFailed, "")
 	}
 	return t.initErr
+}
+
+// initTook is how long the present run's init has taken so far.
+func (t *Target) initTook() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return time.Since(t.began)
 }
 
 // Reset forgets the process that was: it closes every connection and fails what
@@ -196,6 +210,7 @@ func (t *Target) Reset() {
 	t.began, t.init = time.Now(), 0
 	t.mu.Unlock()
 	then()
+	t.sayInitStart()
 }
 
 // Close closes the Runtime API with every connection and fails what is open. It

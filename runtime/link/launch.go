@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -32,6 +33,7 @@ func (l *Link) Launch(ctx context.Context, launch rouse.Launch) (rouse.Endpoint,
 		err = l.recordLaunch(launch, port)
 	}
 	if err == nil {
+		ep.Started = time.Now()
 		err = l.start(launch, port, &ep)
 	}
 	if err != nil {

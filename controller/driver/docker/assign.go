@@ -21,7 +21,16 @@ func (s *sandbox) Assign(ctx context.Context, rev rouse.Revision) (rouse.Endpoin
 	if err != nil {
 		return rouse.Endpoint{}, err
 	}
-	return s.link.Launch(ctx, launch)
+	return s.run(ctx, launch)
+}
+
+// run has the agent start a process whose memory is measured.
+func (s *sandbox) run(ctx context.Context, launch rouse.Launch) (rouse.Endpoint, error) {
+	endpoint, err := s.link.Launch(ctx, launch)
+	if err == nil && s.gauge != nil {
+		endpoint.Memory = s.gauge.Peak
+	}
+	return endpoint, err
 }
 
 func (s *sandbox) assignOnce() error {
@@ -118,5 +127,8 @@ func (s *sandbox) Adopt(ctx context.Context) (rouse.RevisionID, rouse.Endpoint, 
 	}
 	s.answers = true
 	s.watch()
+	if s.gauge != nil {
+		endpoint.Memory = s.gauge.Peak
+	}
 	return rev, endpoint, nil
 }

@@ -72,7 +72,7 @@ func (s *sandbox) occupy(ctx context.Context, rev rouse.Revision) (_ rouse.Endpo
 		return rouse.Endpoint{}, took, &unfit{fmt.Errorf("limiting a cell: %w", err)}
 	}
 	launch.Enter = true
-	endpoint, err := s.link.Launch(ctx, launch)
+	endpoint, err := s.run(ctx, launch)
 	return endpoint, took, err
 }
 

@@ -32,6 +32,7 @@ func (s *sandbox) Assign(ctx context.Context, rev rouse.Revision) (rouse.Endpoin
 	if err != nil {
 		return rouse.Endpoint{}, err
 	}
+	endpoint.Memory = s.peak()
 	s.watchMemory()
 	return endpoint, nil
 }
@@ -117,6 +118,14 @@ func (s *sandbox) inspect() rouse.Inspect {
 	return nil
 }
 
+// peak is how the most memory that a run has had is found out.
+func (s *sandbox) peak() func() rouse.Bytes {
+	if s.gauge != nil {
+		return s.gauge.Peak
+	}
+	return s.watcher.Peak
+}
+
 // withoutPath has an exit speak of the code's folder by the name that it has on
 // AWS: where it is on the host is nobody's business.
 func withoutPath(inspect rouse.Inspect, task string) rouse.Inspect {
@@ -187,6 +196,7 @@ func (s *sandbox) Adopt(ctx context.Context) (rouse.RevisionID, rouse.Endpoint, 
 	}
 	s.answers = true
 	s.watchMemory()
+	endpoint.Memory = s.peak()
 	return rev, endpoint, nil
 }
 

@@ -59,3 +59,11 @@ func (w *watcher) Inspect(exit rouse.Exit) rouse.Exit {
 	w.over, w.peak = false, 0
 	return exit
 }
+
+// Peak is the most memory of the present run that a look has found so far; 0
+// before the first one.
+func (w *watcher) Peak() rouse.Bytes {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.peak
+}

@@ -46,6 +46,14 @@ func (g *Gauge) Inspect(exit rouse.Exit) rouse.Exit {
 	return exit
 }
 
+// Peak is the most memory that the present run has had so far; 0 where the
+// kernel does not say.
+func (g *Gauge) Peak() rouse.Bytes {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.read()
+}
+
 // Close frees the gauge. It is idempotent.
 func (g *Gauge) Close() {
 	g.mu.Lock()
