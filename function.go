@@ -151,6 +151,10 @@ func (s *Spec) Validate() error {
 		return Errorf(Invalid, "contract %q: must be lambda or http", clip(string(s.Contract), 40))
 	case s.Network != NetworkNone && s.Network != NetworkEgress:
 		return Errorf(Invalid, "network %q: must be none or egress", clip(string(s.Network), 40))
+	case s.Caps != CapsNone && s.Caps != CapsDefault:
+		return Errorf(Invalid, "caps %q: must be default, or be left out", clip(string(s.Caps), 40))
+	case s.Caps == CapsDefault && s.Artifact.Image == "":
+		return Errorf(Invalid, "caps default: only an image has an entry point that could use them; leave it out")
 	case (s.Artifact.Image == "") == (s.Artifact.Code == ""):
 		return Errorf(Invalid, "artifact: give either an image or code")
 	case s.Artifact.Image != "" && s.Runtime != "":

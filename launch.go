@@ -15,6 +15,8 @@ type Launch struct {
 	Enter    bool
 	UID, GID int
 	Groups   []int
+	// KeepCaps leaves a process of uid 0 the capabilities of its agent.
+	KeepCaps bool
 	Limits   []Limit
 	// Inspect completes every exit. It may be nil.
 	Inspect Inspect

@@ -27,6 +27,15 @@ const (
 	NetworkEgress Network = "egress" // outgoing connections
 )
 
+// Caps are the capabilities of an image's root user.
+type Caps string
+
+// The capabilities that there are.
+const (
+	CapsNone    Caps = ""        // none; the default
+	CapsDefault Caps = "default" // those that Docker gives its containers, without a way to gain more
+)
+
 // Revision is an immutable artifact with its configuration, named by its
 // content. All scaling is per revision.
 type Revision struct {
@@ -51,6 +60,8 @@ type Spec struct {
 	Tmp         Bytes             `json:"tmp"`     // size of /tmp
 	Network     Network           `json:"network"`
 	Health      string            `json:"health,omitempty"` // http only: a path that answers 2xx once ready
+	// Caps are for images whose entry point changes users or owners.
+	Caps Caps `json:"caps,omitempty"`
 	// Layers are digests of unpacked trees that are joined at /opt; where two have
 	// a file, the later one's is seen.
 	Layers []string `json:"layers,omitempty"`

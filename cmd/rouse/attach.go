@@ -41,14 +41,14 @@ func (a attacher) attach(rev rouse.Revision, id rouse.InstanceID, ep rouse.Endpo
 			Timeout: rev.Spec.Timeout.D(), MaxEvent: int(a.maxEvent), ARN: arn(rev.Function),
 			Runtime: cmp.Or(rev.Spec.Runtime, "image"), Version: rev.Spec.Version, Memory: rev.Spec.Memory, Output: output, Log: log,
 		})
-		return lambdaTarget{target, output}, nil
+		return lambdaTarget{target, output, rev.Spec}, nil
 	case rouse.ContractHTTP:
 		target := http.New(ep, http.Options{Health: rev.Spec.Health, Log: log})
 		output, err := a.logs.Collect(source, ep.Stdout, ep.Stderr)
 		if err != nil {
 			return nil, errors.Join(err, target.Close())
 		}
-		return httpTarget{target, output}, nil
+		return httpTarget{target, output, rev.Spec}, nil
 	}
 	return nil, fmt.Errorf("no contract %q", rev.Spec.Contract)
 }
@@ -63,11 +63,13 @@ func arn(name rouse.FunctionName) string {
 type lambdaTarget struct {
 	*lambda.Target
 	output *logs.Collector
+	spec   rouse.Spec
 }
 
 type httpTarget struct {
 	*http.Target
 	output *logs.Collector
+	spec   rouse.Spec
 }
 
 var (
@@ -76,14 +78,14 @@ var (
 )
 
 func (t lambdaTarget) Ready(ctx context.Context) error {
-	return withLog(ctx, t.Target.Ready(ctx), t.output)
+	return withLog(ctx, t.Target.Ready(ctx), t.output, &t.spec)
 }
 
 func (t httpTarget) Ready(ctx context.Context) error {
-	return withLog(ctx, t.Target.Ready(ctx), t.output)
+	return withLog(ctx, t.Target.Ready(ctx), t.output, &t.spec)
 }
 
-func withLog(ctx context.Context, err error, output *logs.Collector) error {
+func withLog(ctx context.Context, err error, output *logs.Collector, spec *rouse.Spec) error {
 	var e *rouse.Error
 	if !errors.As(err, &e) || e.Code != rouse.StartFailed || e.Detail != "" {
 		return err
@@ -91,5 +93,8 @@ func withLog(ctx context.Context, err error, output *logs.Collector) error {
 	output.Settle(ctx, quiet)
 	explained := *e
 	explained.Detail = strings.Join(output.Tail(), "\n")
+	if more := advice(spec, explained.Detail); more != "" {
+		explained.Message += "; " + more
+	}
 	return &explained
 }

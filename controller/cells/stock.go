@@ -135,11 +135,13 @@ func (s *stock) demand(now time.Time) ([]driver.Class, []float64) {
 	for c := range s.kinds {
 		classes = append(classes, c)
 	}
-	slices.SortFunc(classes, func(a, b driver.Class) int { return cmp.Compare(a.Network, b.Network) })
+	slices.SortFunc(classes, func(a, b driver.Class) int {
+		return cmp.Or(cmp.Compare(a.Network, b.Network), cmp.Compare(a.Caps, b.Caps))
+	})
 	demand := make([]float64, len(classes))
 	for i, c := range classes {
 		demand[i] = scale.Faded(s.kinds[c].demand, now.Sub(s.kinds[c].asked))
-		if c.Network == rouse.NetworkNone {
+		if c == driver.Cell(rouse.NetworkNone) {
 			demand[i] += standing
 		}
 	}

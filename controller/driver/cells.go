@@ -18,11 +18,14 @@ type CellMaker interface {
 	NoCells() string
 }
 
-// Cell is the class of an empty sandbox.
+// Cell is the class of an empty sandbox whose functions have no capabilities.
 func Cell(n rouse.Network) Class { return Class{Network: n} }
 
+// Empty is the class of an empty sandbox that can become one of class c.
+func (c Class) Empty() Class { return Class{Network: c.Network, Caps: c.Caps} }
+
 // IsCell says whether sandboxes of the class are made empty.
-func (c Class) IsCell() bool { return c == Cell(c.Network) }
+func (c Class) IsCell() bool { return c == c.Empty() }
 
 // Collector is a driver that keeps files for revisions, beside their code.
 type Collector interface {

@@ -50,6 +50,7 @@ type Adopter interface {
 // classes can stand in for one another; it is comparable.
 type Class struct {
 	Network rouse.Network
+	Caps    rouse.Caps
 	// The rest binds a plain container to its revision's needs.
 	Image  string // image id, or the runtime's base image
 	Code   string // digest of the code that is mounted
@@ -69,6 +70,7 @@ func Plain(rev rouse.Revision) Class {
 	}
 	return Class{
 		Network: rev.Spec.Network,
+		Caps:    rev.Spec.Caps,
 		Image:   image,
 		Code:    rev.Spec.Artifact.Code,
 		Memory:  rev.Spec.Memory,

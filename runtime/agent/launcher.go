@@ -55,7 +55,7 @@ func Launch() {
 		{"no_new_privs", func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }},
 		{"root", func() error { return changeRoot(s.Enter) }},
 		{"user", func() error { return become(&s) }},
-		{"capabilities", dropCapabilities},
+		{"capabilities", func() error { return dropCapabilities(s.Caps && s.UID == 0) }},
 		{"death signal", followAgent},
 		{"directory " + s.Dir, func() error { return enter(s.Dir) }},
 		{"limits", func() error { return limit(s.Limits) }},
@@ -145,12 +145,21 @@ func become(s *wire.Start) error {
 	return nil
 }
 
-// dropCapabilities leaves none, for uid 0 too. With no_new_privs no exec brings
-// any back; the bounding set, which would take SETPCAP to change, no longer matters.
-func dropCapabilities() error {
+// dropCapabilities leaves none, for uid 0 too, unless root is to keep what it
+// has. With no_new_privs no exec brings any back; the bounding set, which would
+// take SETPCAP to change, no longer matters.
+func dropCapabilities(keep bool) error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var none [2]unix.CapUserData
-	return unix.Capset(&header, &none[0])
+	var caps [2]unix.CapUserData
+	if keep {
+		if err := unix.Capget(&header, &caps[0]); err != nil {
+			return os.NewSyscallError("capget", err)
+		}
+		for i := range caps { // what a user that root becomes could pick up again
+			caps[i].Inheritable = 0
+		}
+	}
+	return unix.Capset(&header, &caps[0])
 }
 
 // followAgent has the kernel end the function when the agent dies, which

@@ -170,6 +170,7 @@ func startOf(launch rouse.Launch, port int) *wire.Start {
 		UID:    launch.UID,
 		GID:    launch.GID,
 		Groups: launch.Groups,
+		Caps:   launch.KeepCaps,
 	}
 	for i, arg := range launch.Command.Argv {
 		s.Argv[i] = vars.Replace(arg)

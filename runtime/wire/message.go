@@ -94,6 +94,7 @@ type Start struct {
 	UID    int      `json:"uid"`
 	GID    int      `json:"gid"`
 	Groups []int    `json:"groups,omitempty"`
+	Caps   bool     `json:"caps,omitempty"` // uid 0 keeps the agent's capabilities
 	Limits []Limit  `json:"limits,omitempty"`
 }
 

@@ -28,6 +28,7 @@ type Function struct {
 	CPU      *float64        `yaml:"cpu" doc:"cores of one instance; 0 is a share that follows memory"`
 	Tmp      *rouse.Bytes    `yaml:"tmp" doc:"size of /tmp"`
 	Network  string          `yaml:"network" doc:"what the code can reach: nothing, or outgoing connections" enum:"none,egress"`
+	Caps     string          `yaml:"caps" doc:"capabilities of an image's root user: none, or those that Docker gives" enum:"none,default"`
 	Health   string          `yaml:"health" doc:"path that answers 2xx once the code is ready (contract http)"`
 	Command  Command         `yaml:"command" doc:"command to run instead of the image's or runtime's own; $PORT is replaced"`
 
@@ -55,7 +56,7 @@ func Defaults() Function {
 	spec, settings := rouse.DefaultSpec(), rouse.DefaultSettings()
 	return Function{
 		Contract: string(spec.Contract), Memory: &spec.Memory, Timeout: &spec.Timeout, CPU: &spec.CPU, Tmp: &spec.Tmp,
-		Network: string(spec.Network),
+		Network: string(spec.Network), Caps: "none",
 		Scaling: Scaling{
 			Idle: &settings.Idle, Concurrency: &settings.Concurrency, MaxInstances: &settings.MaxInstances,
 			Provisioned: &settings.Provisioned, Queue: &settings.Queue, QueueBytes: &settings.QueueBytes, Hold: &settings.Hold,
@@ -81,6 +82,9 @@ func (f *Function) Spec(dir string) (rouse.Spec, error) {
 	}
 	if f.Network != "" {
 		spec.Network = rouse.Network(f.Network)
+	}
+	if f.Caps != "none" { // which is to leave it out
+		spec.Caps = rouse.Caps(f.Caps)
 	}
 	take(&spec.Memory, f.Memory)
 	take(&spec.Timeout, f.Timeout)

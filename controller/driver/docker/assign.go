@@ -67,7 +67,7 @@ func (s *sandbox) plan(ctx context.Context, rev rouse.Revision, read func(contex
 		s.image.env, command.Env)
 	l := rouse.Launch{
 		Revision: rev.ID, Contract: rev.Spec.Contract, Command: command,
-		UID: u.uid, GID: u.gid, Groups: u.groups,
+		UID: u.uid, GID: u.gid, Groups: u.groups, KeepCaps: rev.Spec.Caps == rouse.CapsDefault,
 		Limits: []rouse.Limit{{Resource: unix.RLIMIT_CORE}},
 	}
 	if s.gauge != nil {

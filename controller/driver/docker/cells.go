@@ -86,7 +86,7 @@ func (d *Driver) CellFor(ctx context.Context, c driver.Class) (driver.Class, boo
 		d.unpackLater(img)
 		return driver.Class{}, false
 	}
-	return driver.Cell(c.Network), true
+	return c.Empty(), true
 }
 
 // meant is the image of a class, as the engine said when it was last asked. A

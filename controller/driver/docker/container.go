@@ -30,6 +30,17 @@ const (
 	memoryPerCore = 1769 * rouse.MB
 )
 
+// agentCaps are what the agent needs: to enter a cell's root, to start the
+// function as its user, and to end it. The function has none of them.
+var agentCaps = []string{"SYS_CHROOT", "SETUID", "SETGID", "KILL"}
+
+// defaultCaps are those that Docker gives a container. An image's root keeps
+// them where it is deployed so. The agent's are among them.
+var defaultCaps = []string{
+	"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE",
+	"NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
+}
+
 // configuration is the container of a sandbox of class c. code is the folder
 // of its code on the host, or "".
 func (d *Driver) configuration(s *sandbox, c driver.Class, code string) (*container.Config, *container.HostConfig) {
@@ -53,11 +64,14 @@ func (d *Driver) configuration(s *sandbox, c driver.Class, code string) (*contai
 		},
 		Tmpfs:       map[string]string{tmpDir: fmt.Sprintf("rw,exec,nosuid,nodev,mode=1777,size=%d", c.Tmp)},
 		CapDrop:     []string{"ALL"},
-		CapAdd:      []string{"SYS_CHROOT", "SETUID", "SETGID", "KILL"},
+		CapAdd:      agentCaps,
 		SecurityOpt: []string{"no-new-privileges"},
 		LogConfig:   container.LogConfig{Type: "none"},
 		Init:        &none,
 		Resources:   resources(c),
+	}
+	if c.Caps == rouse.CapsDefault {
+		hostConfig.CapAdd = defaultCaps
 	}
 	if c.Network == rouse.NetworkEgress {
 		hostConfig.NetworkMode = egress

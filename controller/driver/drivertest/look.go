@@ -13,6 +13,13 @@ func Look(t *testing.T, s Suite) (seen map[string]string) {
 	return seen
 }
 
+// Status is what the kernel says of a function's process in a sandbox of s.
+func Status(t *testing.T, s Suite) (status string) {
+	t.Helper()
+	inside(t, s, order{Do: "status"}, &status)
+	return status
+}
+
 // Attack has a function try what would lead out of a sandbox of s. Every
 // attempt has to fail, except those of allowed, and the sandbox has to go on.
 func Attack(t *testing.T, s Suite, allowed ...string) {

@@ -41,6 +41,7 @@ func attack() map[string]string {
 		"a module":                     func() error { return unix.InitModule([]byte("x"), "") },
 		"the clock":                    func() error { return syscall.Settimeofday(&syscall.Timeval{}) },
 		"a raw socket":                 func() error { return closed(syscall.Socket(syscall.AF_INET, syscall.SOCK_RAW, 1)) },
+		"reading a disk":               readDisk,
 		"another user":                 func() error { return another() },
 		"a BPF program":                bpf,
 		"the kernel's own log":         func() error { _, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, make([]byte, 1)); return err },
@@ -60,6 +61,21 @@ func attack() map[string]string {
 		tried[name] = outcome(try())
 	}
 	return tried
+}
+
+// readDisk looks for a place where a device can be made and opened.
+func readDisk() error {
+	var err error
+	for _, dir := range []string{"/dev", "/tmp", "/dev/shm", "/data"} {
+		name := dir + "/vda"
+		if err = syscall.Mknod(name, syscall.S_IFBLK|0o600, int(unix.Mkdev(254, 0))); err != nil {
+			continue
+		}
+		if err = opened(name); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 func opened(path string) error {

@@ -38,6 +38,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "nothing" {
 		return
 	}
+	if len(os.Args) > 1 && os.Args[1] == "drop" {
+		fail(drop())
+	}
 	signal.Ignore(syscall.SIGXFSZ) // a write over the limit is an error to report
 	if os.Getenv("STUBBORN") != "" {
 		signal.Ignore(syscall.SIGTERM)

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/rousehq/rouse"
+)
+
+func TestAFailedStartSaysWhichFlagWouldHelp(t *testing.T) {
+	image := rouse.Spec{Artifact: rouse.Artifact{Image: "x"}}
+	for _, log := range []string{
+		"chown: changing ownership of '/var/lib/x': Operation not permitted",
+		"error: failed switching to \"app\": operation not permitted",
+		"su-exec: setgroups(0): Operation not permitted",
+		"starting\nsetpriv: setresuid failed: Operation not permitted\nbye",
+		"nginx: [emerg] chown(\"/var/cache/nginx/client_temp\", 101) failed (1: Operation not permitted)",
+		"setgid(101) failed (1: Operation not permitted)",
+		"chown /tmp/data: operation not permitted",
+	} {
+		if advice(&image, log) == "" {
+			t.Errorf("no advice for %q", log)
+		}
+		with, code := image, image
+		with.Caps = rouse.CapsDefault
+		code.Artifact = rouse.Artifact{Code: "sha256:1"}
+		for _, spec := range []rouse.Spec{with, code} {
+			if got := advice(&spec, log); got != "" {
+				t.Errorf("advice that cannot help: %q for %q", got, log)
+			}
+		}
+	}
+	for _, log := range []string{
+		"", "Operation not permitted", "PermissionError: [Errno 1] Operation not permitted: 'mount'",
+		"chown: fine\nsomething else: Operation not permitted", "setuid: Invalid argument",
+	} {
+		if got := advice(&image, log); got != "" {
+			t.Errorf("%q leads to %q", log, got)
+		}
+	}
+}
