@@ -47,7 +47,7 @@ func TestBadInputEndsInItsDocumentedError(t *testing.T) {
 		{"PUT", fn + "new", `{"spek":{}}`, 400, "spek: unknown key; did you mean spec?"},
 		{"PUT", fn + "new", `{"Spec":{}}`, 400, "Spec: unknown key; did you mean spec?"},
 		{"PUT", fn + "new", `{"spec":{"memry":1}}`, 400, "spec.memry: unknown key; did you mean memory?"},
-		{"PUT", fn + "new", `{"spec":{"qqqqqqqq":1}}`, 400, "known are artifact, command"},
+		{"PUT", fn + "new", `{"spec":{"qqqqqqqq":1}}`, 400, "known are artifact, caps, command"},
 		{"PUT", fn + "new", `{"spec":null}`, 400, "spec: must not be null"},
 		{"PUT", fn + "new", `{"spec":{"memory":"much"}}`, 400, `spec.memory: size "much": write it like`},
 		{"PUT", fn + "new", `{"spec":{"timeout":true}}`, 400, `spec.timeout: duration "true"`},
