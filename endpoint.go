@@ -26,6 +26,8 @@ type Endpoint struct {
 	// measures it; 0 when it cannot. It reads a file and does not wait. Nil is
 	// never measured.
 	Memory func() Bytes
+	// Forked says that it began as a fork of a prepared interpreter.
+	Forked bool
 	// Keeper lets warm connections outlive this host process. Nil where nothing can be kept.
 	Keeper Keeper
 	// Kept is what an earlier host process left with the agent, when the

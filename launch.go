@@ -11,6 +11,9 @@ type Launch struct {
 	// Port is where the code listens, on 127.0.0.1 (http contract). 0 has the
 	// agent find a free one, which replaces PortVar in the command.
 	Port int
+	// Fork begins the process as a fork of the interpreter that was prepared, and
+	// as any other when that fails.
+	Fork bool
 	// Enter has the process live in the root that was mounted over the agent's.
 	Enter    bool
 	UID, GID int

@@ -34,6 +34,12 @@ type Link interface {
 	// Place gives the agent the door of a control group, which every run enters by
 	// writing "0" to it. It comes before Launch, if at all. door stays the caller's.
 	Place(door *os.File) error
+	// Prepare has the agent start an interpreter that Launch can fork, and blocks
+	// until its modules are loaded. A module that will not do is an Invalid error
+	// that names it. It is called once, before Launch.
+	Prepare(ctx context.Context, l rouse.Launch) error
+	// Clear ends what Prepare started. It is idempotent.
+	Clear(ctx context.Context) error
 	// Launch records the revision, starts the process and returns how to reach
 	// it. It is called once.
 	Launch(ctx context.Context, l rouse.Launch) (rouse.Endpoint, error)
@@ -60,6 +66,10 @@ type Planner interface {
 	// environment that its contract promises. Argv is empty when the image's own
 	// entry point is to be used.
 	Plan(rev rouse.Revision, l rouse.Layout) (rouse.Command, error)
+	// Zygote returns the command of an interpreter with modules loaded, of which
+	// a fork becomes any process that Plan returns for code of that runtime and
+	// contract. Errors are Invalid.
+	Zygote(runtime string, contract rouse.Contract, modules []string, l rouse.Layout) (rouse.Command, error)
 	// Image is the base image of a runtime; an unknown runtime is an Invalid
 	// error that lists the known ones.
 	Image(runtime string) (ref string, err error)

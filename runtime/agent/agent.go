@@ -33,6 +33,7 @@ type agent struct {
 	expires  time.Time // when to give up without a host
 	held     map[string]int
 	function function
+	zygote   zygote
 	quitting bool
 	over     bool
 	failure  error
@@ -84,6 +85,7 @@ func (a *agent) loop() {
 	if a.conn != nil {
 		a.conn.Close()
 	}
+	a.zygote.close()
 	a.helpers.Wait()
 }
 

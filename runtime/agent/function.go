@@ -42,7 +42,7 @@ func (f *function) placeAt(door int) {
 }
 
 // start takes the command and begins run 1.
-func (a *agent) start(s *wire.Start, files []int) {
+func (a *agent) start(m wire.Message, files []int) {
 	f := &a.function
 	if f.run != 0 {
 		wire.CloseAll(files)
@@ -52,59 +52,74 @@ func (a *agent) start(s *wire.Start, files []int) {
 	f.stdout, f.stderr = files[0], files[1]
 	a.hold(wire.HeldStdout, files[2])
 	a.hold(wire.HeldStderr, files[3])
-	if err := f.remember(s); err != nil {
+	var err error
+	if f.command, err = written(m.Start); err != nil {
 		f.run = 1
 		a.ended(wire.Exit{Run: 1, Code: cannotRun, Error: err.Error()})
 		return
 	}
-	a.begin(1)
+	switch {
+	case m.Start.Fork:
+		a.fork(m)
+	case a.zygote.pid != 0: // the host has thought better of it
+		a.whenNoneLeft(func() { a.begin(1) })
+	default:
+		a.begin(1)
+	}
 }
 
-// remember puts s where launchers find it.
-func (f *function) remember(s *wire.Start) error {
+// written puts s where launchers find it.
+func written(s *wire.Start) (int, error) {
 	b, err := json.Marshal(s)
 	if err != nil {
-		return err
+		return -1, err
 	}
 	fd, err := unix.MemfdCreate("command", unix.MFD_CLOEXEC)
 	if err != nil {
-		return os.NewSyscallError("memfd_create", err)
+		return -1, os.NewSyscallError("memfd_create", err)
 	}
 	for len(b) > 0 {
 		n, err := unix.Write(fd, b)
 		if err != nil {
 			unix.Close(fd)
-			return os.NewSyscallError("write to memfd", err)
+			return -1, os.NewSyscallError("write to memfd", err)
 		}
 		b = b[n:]
 	}
-	f.command = fd
-	return nil
+	return fd, nil
 }
 
 // begin starts a run. No process of an earlier one is left.
 func (a *agent) begin(run int) {
 	f := &a.function
 	f.run, f.exit = run, nil
-	if err := f.launch(); err != nil {
+	pid, report, err := f.launch(f.command, f.stdout, f.stderr)
+	if err != nil {
 		a.ended(wire.Exit{Run: run, Code: cannotRun, Error: "starting the launcher: " + err.Error()})
+		return
 	}
+	f.pid, f.report = pid, report
 }
 
-func (f *function) launch() error {
+// launch starts a launcher for a written command, with more descriptors after
+// its own, and returns where it reports what it could not do.
+func (f *function) launch(command, stdout, stderr int, more ...int) (pid, reported int, err error) {
 	var report [2]int
 	if err := unix.Pipe2(report[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
-		return os.NewSyscallError("pipe2", err)
+		return 0, -1, os.NewSyscallError("pipe2", err)
 	}
 	files := []uintptr{
-		0: uintptr(f.null), 1: uintptr(f.stdout), 2: uintptr(f.stderr),
-		launcherCommand: uintptr(f.command), launcherReport: uintptr(report[1]),
+		0: uintptr(f.null), 1: uintptr(stdout), 2: uintptr(stderr),
+		launcherCommand: uintptr(command), launcherReport: uintptr(report[1]), launcherDoor: ^uintptr(0),
 	}
 	args := []string{launcherName, strconv.Itoa(os.Getpid())}
 	if f.door >= 0 {
-		files, args = append(files, uintptr(f.door)), append(args, withDoor)
+		files[launcherDoor], args = uintptr(f.door), append(args, withDoor)
 	}
-	pid, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{
+	for _, fd := range more {
+		files = append(files, uintptr(fd))
+	}
+	pid, err = syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{
 		Env:   []string{"GOMAXPROCS=1"}, // of the launcher: fewer threads start sooner
 		Files: files,
 		// From here on, so that the group can be signalled at any time.
@@ -113,10 +128,9 @@ func (f *function) launch() error {
 	unix.Close(report[1])
 	if err != nil {
 		unix.Close(report[0])
-		return err
+		return 0, -1, err
 	}
-	f.pid, f.report = pid, report[0]
-	return nil
+	return pid, report[0], nil
 }
 
 // ended records and reports how the present run ended.
@@ -143,28 +157,40 @@ func (a *agent) reap() (none bool) {
 			// A run is over with its main process, as a container is: what it leaves
 			// is killed before anything new begins.
 			f.waiting = slices.Insert(f.waiting, 0, func() {})
+		case pid == a.zygote.pid:
+			a.zygoteEnded(status)
 		}
 	}
 }
 
 // lastWords makes an exit of a status and what the launcher reported.
 func (f *function) lastWords(status unix.WaitStatus) wire.Exit {
-	e := wire.Exit{Run: f.run, Code: status.ExitStatus()}
+	e := wire.Exit{Run: f.run, Code: status.ExitStatus(), Error: reported(f.report)}
 	if status.Signaled() {
 		e.Signal = int(status.Signal())
 	}
-	// Whatever was written is here by now; a program that runs has closed its end.
-	buf := make([]byte, 4<<10)
-	if n, err := unix.Read(f.report, buf); err == nil && n > 0 {
-		e.Error = string(buf[:n])
-	}
-	unix.Close(f.report)
 	f.report = -1
 	return e
 }
 
+// reported reads and closes what a launcher reports to; -1 is a process that
+// had none. Whatever was written is there by now, and a program that runs has
+// closed its end.
+func reported(report int) (said string) {
+	if report < 0 {
+		return ""
+	}
+	buf := make([]byte, 4<<10)
+	if n, err := unix.Read(report, buf); err == nil && n > 0 {
+		said = string(buf[:n])
+	}
+	unix.Close(report)
+	return said
+}
+
 // whenNoneLeft kills every process of the function and calls then when all are gone.
 func (a *agent) whenNoneLeft(then func()) {
+	a.abandonFork()
 	a.function.waiting = append(a.function.waiting, then)
 	a.advance()
 }

@@ -64,10 +64,15 @@ func (a *agent) obeyProcess(m wire.Message, files []int) {
 	f := &a.function
 	switch m.Kind {
 	case wire.KindStart:
-		a.start(m.Start, files)
+		a.start(m, files)
 	case wire.KindPlace:
 		f.placeAt(files[0])
+	case wire.KindZygote:
+		a.hatch(m)
 	case wire.KindSignal:
+		if a.zygote.forking() { // nobody is there yet to hear it
+			a.whenNoneLeft(func() {})
+		}
 		f.signal(syscall.Signal(m.Signal))
 	case wire.KindFreeze:
 		a.reply(m.Seq, wire.Message{}, f.freeze())

@@ -69,9 +69,7 @@ func argv(spec rouse.Spec, e entry, l rouse.Layout) []string {
 		return []string{program, "--model", path.Join(l.Task, modelFile(spec))}
 	case python:
 		if spec.Contract == rouse.ContractLambda {
-			// -S: the bootstrap runs the site module when it is needed. -u: what a
-			// process printed before it was killed is not lost.
-			return []string{program, "-S", "-u", path.Join(l.Runtime, "python", "bootstrap.py"), spec.Handler}
+			return slices.Concat([]string{program}, lambdaOptions, []string{path.Join(l.Runtime, "python", "bootstrap.py"), spec.Handler})
 		}
 	case node:
 		if spec.Contract == rouse.ContractLambda {

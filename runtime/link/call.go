@@ -90,14 +90,14 @@ func (l *Link) tell(m wire.Message, files ...int) error {
 
 // ask says something and blocks until the reply, which brings exactly want
 // descriptors, the caller's to close.
-func (l *Link) ask(ctx context.Context, m wire.Message, want int) (wire.Message, []int, error) {
+func (l *Link) ask(ctx context.Context, m wire.Message, want int, files ...int) (wire.Message, []int, error) {
 	waiter := make(chan answer, 1)
 	l.mu.Lock()
 	l.seq++
 	m.Seq = l.seq
 	l.asked[m.Seq] = waiter
 	l.mu.Unlock()
-	if err := l.tell(m); err != nil {
+	if err := l.tell(m, files...); err != nil {
 		l.giveUp(m.Seq, waiter)
 		return wire.Message{}, nil, err
 	}

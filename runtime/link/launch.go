@@ -34,7 +34,7 @@ func (l *Link) Launch(ctx context.Context, launch rouse.Launch) (rouse.Endpoint,
 	}
 	if err == nil {
 		ep.Started = time.Now()
-		err = l.start(launch, port, &ep)
+		err = l.start(ctx, launch, port, &ep)
 	}
 	if err != nil {
 		ep.Close()
@@ -120,8 +120,11 @@ func (l *Link) recordLaunch(launch rouse.Launch, port int) error {
 
 // start makes the pipes and gives the agent the command with both ends of them:
 // one for the process, and one to keep for the next host.
-func (l *Link) start(launch rouse.Launch, port int, ep *rouse.Endpoint) error {
+func (l *Link) start(ctx context.Context, launch rouse.Launch, port int, ep *rouse.Endpoint) error {
 	m := wire.Message{Kind: wire.KindStart, Start: startOf(launch, port)}
+	if launch.Fork {
+		m.Seq = 1 // a valid one, until it is asked
+	}
 	if _, err := wire.Encode(m); err != nil {
 		return rouse.Errorf(rouse.Invalid, "command and environment: %w", err)
 	}
@@ -143,6 +146,9 @@ func (l *Link) start(launch rouse.Launch, port int, ep *rouse.Endpoint) error {
 	l.mu.Unlock()
 	return withFD(stdout, func(out int) error {
 		return withFD(stderr, func(err int) error {
+			if launch.Fork {
+				return l.askToFork(ctx, m, ep, outEnd, errEnd, out, err)
+			}
 			return l.tell(m, outEnd, errEnd, out, err)
 		})
 	})
@@ -171,6 +177,7 @@ func startOf(launch rouse.Launch, port int) *wire.Start {
 		GID:    launch.GID,
 		Groups: launch.Groups,
 		Caps:   launch.KeepCaps,
+		Fork:   launch.Fork,
 	}
 	for i, arg := range launch.Command.Argv {
 		s.Argv[i] = vars.Replace(arg)

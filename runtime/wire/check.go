@@ -49,9 +49,12 @@ func (m *Message) checkKind() error {
 		if m.Exit == nil {
 			return errors.New("exit without an exit")
 		}
-	case KindStart:
+	case KindStart, KindZygote:
 		if m.Start == nil {
-			return errors.New("start without a command")
+			return errors.New(string(m.Kind) + " without a command")
+		}
+		if m.Kind == KindStart && m.Start.Fork != (m.Seq != 0) {
+			return errors.New("start is asked to fork, and told otherwise")
 		}
 		return m.Start.check()
 	case KindRestart:

@@ -13,7 +13,9 @@
 //	                                     ◀─────  free                            ask
 //	reply {seq, port}                    ─────▶
 //	                                     ◀─────  place + door                    tell
-//	                                     ◀─────  start {start} + 4 pipe ends     tell
+//	                                     ◀─────  zygote {start}                  ask
+//	reply {seq}                          ─────▶  when it can be forked
+//	                                     ◀─────  start {start} + 4 pipe ends     tell, or ask to fork
 //	                                     ◀─────  dial {port}                     ask
 //	reply {seq} + connection             ─────▶
 //	exit {exit}                          ─────▶
@@ -42,6 +44,11 @@
 // Place comes before start, if it comes. Its descriptor is the door of a control
 // group: every run writes "0" to it, by which it enters, before it becomes the
 // program.
+//
+// A zygote is an interpreter that runs no command yet. It is no run: kill ends
+// it, and start replaces it by its fork or by a process of its own. A fork that
+// does not come about is a reply with the reason, and the command was started as
+// any other.
 //
 // Stop, like the end of the agent for any other reason, ends every process of
 // the function.

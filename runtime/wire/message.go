@@ -29,6 +29,10 @@ const (
 	EnvReconnect = "ROUSE_AGENT_RECONNECT" // how long to wait for a lost host, as "60s"
 )
 
+// ZygoteControl is the descriptor on which a zygote finds its agent. What the
+// two say to each other is told in runtime/bootstrap/zygote/zygote.py.
+const ZygoteControl = 6
+
 // SocketName is the host's socket in a sandbox's folder.
 const SocketName = "agent.sock"
 
@@ -44,6 +48,7 @@ const (
 	KindListen  Kind = "listen"
 	KindFree    Kind = "free" // find a port that nobody listens on
 	KindDial    Kind = "dial"
+	KindZygote  Kind = "zygote" // start an interpreter that start can fork
 	KindStart   Kind = "start"
 	KindPlace   Kind = "place" // where runs put themselves before they become the program
 	KindRestart Kind = "restart"
@@ -76,7 +81,7 @@ type Message struct {
 	Exit    *Exit    `json:"exit,omitempty"`   // exit; hello, when the latest run has ended
 	Held    []string `json:"held,omitempty"`   // hello
 	Port    int      `json:"port,omitempty"`   // listen (0: any free one), dial, reply
-	Start   *Start   `json:"start,omitempty"`  // start
+	Start   *Start   `json:"start,omitempty"`  // zygote, start
 	Signal  int      `json:"signal,omitempty"` // signal
 	Name    string   `json:"name,omitempty"`   // hold, drop, take
 	Error   string   `json:"error,omitempty"`  // reply: why it failed
@@ -96,6 +101,7 @@ type Start struct {
 	Groups []int    `json:"groups,omitempty"`
 	Caps   bool     `json:"caps,omitempty"` // uid 0 keeps the agent's capabilities
 	Limits []Limit  `json:"limits,omitempty"`
+	Fork   bool     `json:"fork,omitempty"` // begin as a fork of the zygote, whose rights the process has
 }
 
 // Limit is one resource limit, as setrlimit takes it.

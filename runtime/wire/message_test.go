@@ -15,6 +15,8 @@ func samples() []Message {
 		{Kind: KindListen, Seq: 1, Port: 9001},
 		{Kind: KindReply, Seq: 1, Port: 9001},
 		{Kind: KindReply, Seq: 2, Error: "connection refused", Errno: 111},
+		{Kind: KindZygote, Seq: 3, Start: &Start{Argv: []string{"python3", "-c", "x"}}},
+		{Kind: KindStart, Seq: 4, Start: &Start{Argv: []string{"python3", "x.py"}, Fork: true}},
 		{Kind: KindStart, Start: &Start{Argv: []string{"sh", "-c", "x"}, Env: []string{"A=ü\n"}, Dir: "/", UID: 1, GID: 2, Groups: []int{3}, Limits: []Limit{{7, 1, 1 << 63}}}},
 		{Kind: KindRestart, Seq: 3, Run: 2},
 		{Kind: KindSignal, Signal: 15},
@@ -85,6 +87,7 @@ func TestEncodeRefusesWhatThePeerWould(t *testing.T) {
 		"kind": {Kind: "dance"},
 		"size": {Kind: KindStart, Start: &Start{Argv: []string{strings.Repeat("x", MaxSize)}}},
 		"NUL":  {Kind: KindStart, Start: &Start{Argv: []string{"a\x00"}}},
+		"fork": {Kind: KindStart, Start: &Start{Argv: []string{"a"}, Fork: true}},
 	} {
 		if _, err := Encode(m); err == nil {
 			t.Errorf("%s: no error", name)

@@ -159,6 +159,10 @@ func (planner) Plan(rev rouse.Revision, l rouse.Layout) (rouse.Command, error) {
 
 func (planner) Image(runtime string) (string, error) { return BaseImage, known(runtime) }
 
+func (planner) Zygote(runtime string, _ rouse.Contract, _ []string, _ rouse.Layout) (rouse.Command, error) {
+	return rouse.Command{}, rouse.Errorf(rouse.Invalid, "zygote: runtime %q has none", runtime)
+}
+
 func (planner) Interpreter(runtime string) (string, error) { return "", known(runtime) }
 
 func (planner) Unpack(string) error { return nil }
