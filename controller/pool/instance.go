@@ -21,6 +21,7 @@ type instance struct {
 	inUse       int
 	settling    time.Time // when its answer went out, while its slot is not back yet
 	served      uint64
+	sliced      bool      // its memory is the ledger's slice's
 	created     time.Time // when its start was begun
 	ready       time.Time // when it last became ready
 	idleSince   time.Time

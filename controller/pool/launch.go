@@ -167,7 +167,7 @@ func (r *revision) stop(i *instance) {
 		}
 	}
 	r.do(func(s *state, now time.Time) actions { return s.gone(now, i) })
-	p.runGrants(p.ledger.gone(r.rev.Spec.Memory))
+	p.runGrants(p.ledger.gone(r.rev.Spec.Memory, i.sliced))
 	r.forget()
 	p.changed()
 }

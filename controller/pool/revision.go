@@ -16,9 +16,10 @@ type revision struct {
 	rev    rouse.Revision
 	demand *demand
 
-	mu    sync.Mutex
-	state state
-	timer *time.Timer
+	mu     sync.Mutex
+	state  state
+	timer  *time.Timer
+	nested bool // as the ledger was told
 	// What eviction weighs: how often requests come, and how long a start takes.
 	arrivals    uint64
 	first, last time.Time
@@ -45,13 +46,14 @@ func (r *revision) acquire(ctx context.Context, w *waiter) (*rouse.Lease, error)
 	}
 	if w.granted == nil && r.state.pick() == nil {
 		w.granted = make(chan grant, 1)
+		_, w.nested = rouse.Caller(ctx)
 	}
 	r.count(now)
 	inst, acts, err := r.state.acquire(now, w, r.pool.ledger.headroom)
 	if inst == nil && err == nil && w.granted == nil {
 		w.granted = make(chan grant, 1) // an instance was there, but no token
 	}
-	then := r.book(&acts)
+	then := r.book(now, &acts)
 	r.mu.Unlock()
 	r.act(acts, then)
 	switch {
@@ -60,7 +62,39 @@ func (r *revision) acquire(ctx context.Context, w *waiter) (*rouse.Lease, error)
 	case inst != nil:
 		return r.lease(ctx, inst, w, now, false)
 	}
+	if w.nested && r.hopeless() {
+		if err := r.refuse(w); err != nil {
+			return nil, err
+		}
+	}
 	return r.await(ctx, w)
+}
+
+// hopeless says that the revision has nothing, and that there is no memory on
+// the way for it to start.
+func (r *revision) hopeless() bool {
+	_, leaving := r.pool.candidates()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.state.instances) == 0 && r.pool.ledger.hopeless(r.demand, leaving)
+}
+
+// refuse ends a nested call's wait, which those who hold the memory may be
+// waiting for. It returns nil when the call was granted meanwhile.
+func (r *revision) refuse(w *waiter) error {
+	cancelled := false
+	r.do(func(s *state, now time.Time) (a actions) {
+		cancelled, a = s.cancel(now, w)
+		return a
+	})
+	if !cancelled {
+		return nil
+	}
+	return &rouse.Error{
+		Code:       rouse.Unavailable,
+		Message:    "no memory to start an instance for a call of another instance, which may hold what it would wait for",
+		RetryAfter: time.Second,
+	}
 }
 
 // again acquires from the revision's new keeper, since r was forgotten.
@@ -182,23 +216,29 @@ func (r *revision) release(i *instance, w *waiter, err error) {
 // do decides under the lock and acts after it.
 func (r *revision) do(decide func(*state, time.Time) actions) {
 	r.mu.Lock()
-	a := decide(&r.state, time.Now())
-	then := r.book(&a)
+	now := time.Now()
+	a := decide(&r.state, now)
+	then := r.book(now, &a)
 	r.mu.Unlock()
 	r.act(a, then)
 }
 
 // book settles with the ledger what a asks for, under the lock, so that the
 // state's count is exact. The grants it returns are to be run without it.
-func (r *revision) book(a *actions) []func() {
+func (r *revision) book(now time.Time, a *actions) (grants []func()) {
+	if nested := r.state.waiters.nested > 0; nested != r.nested {
+		r.nested = nested
+		grants = r.pool.ledger.mark(now, r.demand, nested)
+	}
 	switch {
 	case a.ask > 0:
-		return r.pool.ledger.ask(r.demand, a.ask)
+		grants = append(grants, r.pool.ledger.ask(r.demand, a.ask)...)
 	case a.ask < 0:
-		taken := r.pool.ledger.withdraw(r.demand, -a.ask)
+		taken, others := r.pool.ledger.withdraw(r.demand, -a.ask)
 		r.state.asked += -a.ask - taken // the rest is granted already and on its way
+		grants = append(grants, others...)
 	}
-	return nil
+	return grants
 }
 
 func (r *revision) act(a actions, grants []func()) {
@@ -244,16 +284,16 @@ func (r *revision) tick() {
 }
 
 // granted is the ledger's permission for one start.
-func (r *revision) granted() {
+func (r *revision) granted(sliced bool) {
 	launched := false
 	r.do(func(s *state, now time.Time) actions {
-		a := s.granted(now)
+		a := s.granted(now, sliced)
 		launched = a.launch != nil
 		return a
 	})
 	if !launched {
 		r.pool.runGrants(r.pool.ledger.began())
-		r.pool.runGrants(r.pool.ledger.gone(r.rev.Spec.Memory))
+		r.pool.runGrants(r.pool.ledger.gone(r.rev.Spec.Memory, sliced))
 	}
 }
 

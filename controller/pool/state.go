@@ -118,14 +118,14 @@ func (s *state) cancel(now time.Time, w *waiter) (bool, actions) {
 
 // granted is the ledger's permission for one start. It returns no launch when
 // nobody needs the start any more; the permission then goes back.
-func (s *state) granted(now time.Time) actions {
+func (s *state) granted(now time.Time, sliced bool) actions {
 	s.asked--
 	provisioned := s.provisioned() < s.want()
 	needed := s.probe || s.usable() > s.starting*s.settings.Concurrency
 	if !provisioned && !needed {
 		return s.settle(now, actions{})
 	}
-	i := &instance{state: rouse.Starting, provisioned: provisioned, created: now, place: -1}
+	i := &instance{state: rouse.Starting, provisioned: provisioned, sliced: sliced, created: now, place: -1}
 	s.instances[i] = struct{}{}
 	s.starting++
 	return s.settle(now, actions{launch: i})

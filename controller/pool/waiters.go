@@ -16,6 +16,8 @@ type waiter struct {
 	// warm marks a wait for readiness alone: it passes the queue's limits and
 	// takes no reserved concurrency.
 	warm bool
+	// nested marks a call whose caller holds memory while it waits.
+	nested bool
 	// answered is set by the lease's holder once the reserved concurrency is
 	// back although the slot is not.
 	answered bool
@@ -38,6 +40,7 @@ type fifo struct {
 	first, last *waiter
 	len         int
 	bytes       rouse.Bytes
+	nested      int
 }
 
 func (q *fifo) push(w *waiter) {
@@ -51,6 +54,9 @@ func (q *fifo) push(w *waiter) {
 	q.last = w
 	q.len++
 	q.bytes += w.size
+	if w.nested {
+		q.nested++
+	}
 }
 
 // remove takes w out and says whether it was still queued.
@@ -71,5 +77,8 @@ func (q *fifo) remove(w *waiter) bool {
 	w.prev, w.next, w.queued = nil, nil, false
 	q.len--
 	q.bytes -= w.size
+	if w.nested {
+		q.nested--
+	}
 	return true
 }
