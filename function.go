@@ -14,8 +14,11 @@ type Function struct {
 	Versions []Version           `json:"versions,omitempty"`
 	Aliases  map[Qualifier]Alias `json:"aliases,omitempty"`
 	Settings Settings            `json:"settings"`
-	Created  time.Time           `json:"created"`
-	Updated  time.Time           `json:"updated"`
+	// Published is the highest number that a version has had.
+	Published int             `json:"published,omitempty"`
+	Lambda    *LambdaFunction `json:"lambda,omitempty"`
+	Created   time.Time       `json:"created"`
+	Updated   time.Time       `json:"updated"`
 	// Generation counts the writes; a write against another generation is a conflict.
 	Generation uint64 `json:"generation"`
 }
@@ -26,13 +29,17 @@ type Version struct {
 	Revision    RevisionID `json:"revision"`
 	Description string     `json:"description,omitempty"`
 	Created     time.Time  `json:"created"`
+	// Lambda is what $LATEST had when it was published; nil for a function without.
+	Lambda *LambdaVersion `json:"lambda,omitempty"`
 }
 
 // Alias points at one version, or at two with a share of the traffic for the second.
 type Alias struct {
-	Version int     `json:"version"`
-	Second  int     `json:"second,omitempty"`
-	Weight  float64 `json:"weight,omitempty"` // of Second, 0 to 1
+	Version     int     `json:"version"` // 0 is $LATEST, which AWS Lambda's API allows
+	Second      int     `json:"second,omitempty"`
+	Weight      float64 `json:"weight,omitempty"` // of Second, 0 to 1
+	Description string  `json:"description,omitempty"`
+	RevisionID  string  `json:"revision_id,omitempty"` // of AWS Lambda's API
 }
 
 // Settings can change without making a revision.
@@ -76,20 +83,71 @@ func DefaultSpec() Spec {
 // versions of a weighted alias. ok is false when q names nothing. A revision's
 // id is not looked up here, since the function lists only what it points at.
 func (f *Function) Revision(q Qualifier, pick float64) (id RevisionID, ok bool) {
-	if q == "" || q == Latest {
+	number, ok := f.Number(q, pick)
+	if !ok {
+		return "", false
+	}
+	if number == 0 {
 		return f.Latest, f.Latest != ""
 	}
+	v := f.Version(number)
+	if v == nil {
+		return "", false
+	}
+	return v.Revision, true
+}
+
+// Number is the version that q means, 0 for $LATEST, chosen as Revision does.
+// ok is false when q is no alias and no number.
+func (f *Function) Number(q Qualifier, pick float64) (number int, ok bool) {
+	if q == "" || q == Latest {
+		return 0, true
+	}
 	if a, isAlias := f.Aliases[q]; isAlias {
-		number := a.Version
 		if a.Second != 0 && pick < a.Weight {
-			number = a.Second
+			return a.Second, true
 		}
-		return f.version(number)
+		return a.Version, true
 	}
-	if n, err := strconv.Atoi(string(q)); err == nil {
-		return f.version(n)
+	n, err := strconv.Atoi(string(q))
+	return n, err == nil && n > 0
+}
+
+// Version finds a published version; nil when there is none.
+func (f *Function) Version(number int) *Version {
+	i, found := slices.BinarySearchFunc(f.Versions, number, func(v Version, n int) int { return v.Number - n })
+	if !found {
+		return nil
 	}
-	return "", false
+	return &f.Versions[i]
+}
+
+// Publish gives $LATEST a number and returns the version. As on AWS, publishing
+// what the newest version already is changes nothing and returns that one.
+func (f *Function) Publish(description string, now time.Time) Version {
+	if n := len(f.Versions); n > 0 {
+		newest := f.Versions[n-1]
+		f.Published = max(f.Published, newest.Number)
+		if newest.Number == f.Published && f.unchanged(newest) {
+			return newest
+		}
+	}
+	f.Published++
+	v := Version{Number: f.Published, Revision: f.Latest, Description: description, Created: now}
+	if f.Lambda != nil {
+		as := f.Lambda.Latest
+		v.Lambda = &as
+	}
+	f.Versions = append(f.Versions, v)
+	return v
+}
+
+// unchanged says whether v is what $LATEST is.
+func (f *Function) unchanged(v Version) bool {
+	if v.Revision != f.Latest {
+		return false
+	}
+	return f.Lambda == nil || v.Lambda != nil && v.Lambda.Serial == f.Lambda.Latest.Serial
 }
 
 // Revisions lists every revision that the function points at, each once.
@@ -104,14 +162,6 @@ func (f *Function) Revisions() []RevisionID {
 		}
 	}
 	return ids
-}
-
-func (f *Function) version(n int) (RevisionID, bool) {
-	i, found := slices.BinarySearchFunc(f.Versions, n, func(v Version, n int) int { return v.Number - n })
-	if !found {
-		return "", false
-	}
-	return f.Versions[i].Revision, true
 }
 
 // Validate says which setting is wrong and what is allowed.

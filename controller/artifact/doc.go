@@ -3,6 +3,7 @@
 //
 //	artifacts/
 //	├── sha256/<hex>/   one finished tree; never changes
+//	├── packages/<hex>  an archive as it was uploaded, where somebody may ask for it again
 //	└── tmp/            uploads and trees in the making; emptied at Open
 //
 // A tree is made under tmp, brought to the disk and renamed: a name below

@@ -2,7 +2,6 @@ package artifact
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -58,7 +57,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err := os.RemoveAll(filepath.Join(dir, staging)); err != nil {
 		return nil, fmt.Errorf("emptying the artifacts' temporary folder: %w", err)
 	}
-	for sub, mode := range map[string]fs.FileMode{algorithm: 0o755, staging: 0o700} {
+	for sub, mode := range map[string]fs.FileMode{algorithm: 0o755, packages: 0o700, staging: 0o700} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), mode); err != nil {
 			return nil, fmt.Errorf("making the artifacts' folder: %w", err)
 		}
@@ -75,11 +74,8 @@ func Open(dir string, o Options) (*Store, error) {
 // Path is the folder of a tree. ok is false when it is not here, or when digest
 // is none. It makes one system call.
 func (s *Store) Path(digest string) (dir string, ok bool) {
-	name, ok := strings.CutPrefix(digest, algorithm+":")
-	if !ok || len(name) != 64 || strings.ToLower(name) != name {
-		return "", false
-	}
-	if _, err := hex.DecodeString(name); err != nil {
+	name, ok := hexOf(digest)
+	if !ok {
 		return "", false
 	}
 	dir = filepath.Join(s.dir, algorithm, name)

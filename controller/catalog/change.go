@@ -16,7 +16,18 @@ func clone(fn rouse.Function) rouse.Function {
 		reserved := *fn.Settings.Reserved
 		fn.Settings.Reserved = &reserved
 	}
+	if fn.Lambda != nil {
+		lambda := *fn.Lambda
+		lambda.Tags, lambda.Policies = maps.Clone(lambda.Tags), maps.Clone(lambda.Policies)
+		fn.Lambda = &lambda
+	}
 	return fn
+}
+
+// Change lets edit change whatever is not the revision, in one write. It blocks
+// on the store. What edit returns is returned as it is, and nothing changes.
+func (c *Catalog) Change(ctx context.Context, name rouse.FunctionName, edit func(*rouse.Function) error) (rouse.Function, error) {
+	return c.change(ctx, name, edit)
 }
 
 // change replaces a function by what edit makes of a copy. It blocks on the store.
@@ -64,21 +75,10 @@ func (c *Catalog) UpdateSettings(ctx context.Context, name rouse.FunctionName, e
 func (c *Catalog) Publish(ctx context.Context, name rouse.FunctionName, description string) (rouse.Version, error) {
 	var version rouse.Version
 	_, err := c.change(ctx, name, func(fn *rouse.Function) error {
-		number := 1
-		if n := len(fn.Versions); n > 0 {
-			version = fn.Versions[n-1]
-			number = version.Number + 1
-		}
-		if version.Revision != fn.Latest {
-			version = rouse.Version{Number: number, Revision: fn.Latest, Description: description, Created: c.cfg.Now()}
-			fn.Versions = append(fn.Versions, version)
-		}
+		version = fn.Publish(description, c.cfg.Now())
 		return nil
 	})
-	if err != nil {
-		return rouse.Version{}, err
-	}
-	return version, nil
+	return version, err
 }
 
 // SetAlias points an alias, new or not, at one version or at two.

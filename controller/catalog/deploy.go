@@ -52,7 +52,7 @@ func (c *Catalog) Deploy(ctx context.Context, d rouse.Deployment, report func(st
 			defer unlock()
 			if err := c.warm(c.running, rev, settings); err != nil {
 				c.cfg.Log.Error("a deployment failed and the earlier revision goes on serving", "function", d.Name, "revision", rev.ID, "error", err)
-			} else if _, err := c.commit(c.running, rev, d.Settings); err != nil {
+			} else if _, err := c.commit(c.running, rev, replace(d.Settings)); err != nil {
 				c.cfg.Log.Error("a deployment could not be stored", "function", d.Name, "revision", rev.ID, "error", err)
 			}
 		})
@@ -68,7 +68,7 @@ func (c *Catalog) Deploy(ctx context.Context, d rouse.Deployment, report func(st
 		}
 		done.Started = rouse.Duration(c.cfg.Now().Sub(began))
 	}
-	done.Function, err = c.commit(ctx, rev, d.Settings)
+	done.Function, err = c.commit(ctx, rev, replace(d.Settings))
 	if err != nil {
 		c.abandon(rev)
 		return rouse.Deployed{}, err
@@ -135,9 +135,20 @@ func (c *Catalog) abandon(rev rouse.Revision) {
 	}
 }
 
-// commit makes rev the function's $LATEST, here and in the store. The function
-// may have changed since the deployment began: only what was deployed is set.
-func (c *Catalog) commit(ctx context.Context, rev rouse.Revision, settings *rouse.Settings) (rouse.Function, error) {
+// replace is the edit that sets settings, unless they are nil.
+func replace(settings *rouse.Settings) func(*rouse.Function) error {
+	return func(fn *rouse.Function) error {
+		if settings != nil {
+			fn.Settings = *settings
+		}
+		return nil
+	}
+}
+
+// commit makes rev the function's $LATEST, here and in the store, with what edit
+// makes of the rest. The function may have changed since the deployment began:
+// only what was deployed is set. A new one has generation 0.
+func (c *Catalog) commit(ctx context.Context, rev rouse.Revision, edit func(*rouse.Function) error) (rouse.Function, error) {
 	unlock, err := c.writes.lock(ctx, rev.Function)
 	if err != nil {
 		return rouse.Function{}, err
@@ -151,8 +162,8 @@ func (c *Catalog) commit(ctx context.Context, rev rouse.Revision, settings *rous
 	}
 	before := fn.Latest
 	fn.Latest, fn.Updated = rev.ID, c.cfg.Now()
-	if settings != nil {
-		fn.Settings = *settings
+	if err := edit(&fn); err != nil {
+		return rouse.Function{}, err
 	}
 	// The revision goes first: an interruption leaves one that nothing names,
 	// never a function without its revision.

@@ -1,0 +1,46 @@
+package lambdaapi
+
+import (
+	"context"
+	"io"
+	"os"
+
+	"github.com/rousehq/rouse"
+)
+
+// Reader finds functions and revisions. None of its methods blocks; what does
+// not exist is a NotFound error, and what they return must not be changed.
+type Reader interface {
+	Functions() []rouse.Function
+	Function(name rouse.FunctionName) (*rouse.Function, error)
+	Revision(id rouse.RevisionID) (*rouse.Revision, error)
+}
+
+// Writer changes functions. Its methods block until the change is durable. What
+// a callback returns as an error is returned as it is, and nothing changes.
+type Writer interface {
+	// Create makes a function that must not exist yet, else it is a Conflict.
+	Create(ctx context.Context, name rouse.FunctionName, spec rouse.Spec, edit func(*rouse.Function) error) (rouse.Function, error)
+	// Revise changes what runs, and the rest with it, in one write.
+	Revise(ctx context.Context, name rouse.FunctionName, respec func(*rouse.Function, *rouse.Spec) error, edit func(*rouse.Function) error) (rouse.Function, error)
+	// Change changes whatever is not the revision.
+	Change(ctx context.Context, name rouse.FunctionName, edit func(*rouse.Function) error) (rouse.Function, error)
+	Delete(ctx context.Context, name rouse.FunctionName) error
+}
+
+// Catalog is what the API needs of the control plane's memory.
+type Catalog interface {
+	Reader
+	Writer
+}
+
+// Packages keeps uploaded archives.
+type Packages interface {
+	// AddPackage unpacks an archive and keeps it. It is idempotent. Errors are
+	// Invalid for what is no archive, TooLarge, and Unavailable for a full disk.
+	AddPackage(ctx context.Context, archive []byte) (rouse.Package, error)
+	// OpenPackage opens a kept archive by its digest; the caller closes it.
+	OpenPackage(digest string) (*os.File, error)
+	// WriteZip packs the tree of a digest, for code that came by another way.
+	WriteZip(ctx context.Context, w io.Writer, digest string) error
+}

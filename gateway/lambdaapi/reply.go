@@ -1,0 +1,37 @@
+package lambdaapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"github.com/rousehq/rouse/gateway"
+)
+
+// withStatus is an answer whose status is not its operation's usual one.
+type withStatus struct {
+	status int
+	body   any
+}
+
+// reply answers with v as JSON, or with nothing when it is nil.
+func reply(c *gateway.Call, status int, v any) error {
+	if other, ok := v.(withStatus); ok {
+		status, v = other.status, other.body
+	}
+	if v == nil {
+		c.Writer.WriteHeader(status)
+		return nil
+	}
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return err
+	}
+	writeJSON(c.Writer, status, bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+	return nil
+}
+
+// date is a moment as Lambda writes it.
+func date(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000-0700") }

@@ -1,0 +1,137 @@
+package lambdaapi
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rousehq/rouse"
+)
+
+// AWS's limits where they are narrower than the service model's.
+const (
+	maxTimeout = 900
+	maxMemory  = 10240
+	maxTmp     = 10240
+	maxTags    = 50
+)
+
+// refuse says which setting Rouse could only ignore. None of them is stored.
+func (a *api) refuse(r *request, in *settings) error {
+	switch {
+	case in.VpcConfig != nil && len(in.VpcConfig.SubnetIds)+len(in.VpcConfig.SecurityGroupIds) > 0:
+		return unsupported("VpcConfig", "functions run on this machine; leave it out")
+	case len(in.FileSystemConfigs) > 0:
+		return unsupported("FileSystemConfigs", "there is no file system to mount; leave it out")
+	case r.text("KMSKeyArn") != "":
+		return unsupported("KMSKeyArn", "nothing is encrypted with keys of a KMS; leave it out")
+	case in.DeadLetterConfig != nil && in.DeadLetterConfig.TargetArn != "":
+		return unsupported("DeadLetterConfig", "there are no queues and topics yet that it could name")
+	case in.TracingConfig != nil && in.TracingConfig.Mode == "Active":
+		return unsupported("TracingConfig Active", "traces are passed on and not recorded; use PassThrough")
+	case in.SnapStart != nil && in.SnapStart.ApplyOn == "PublishedVersions":
+		return unsupported("SnapStart PublishedVersions", "functions start from their code; use None")
+	case r.text("CodeSigningConfigArn") != "":
+		return unsupported("CodeSigningConfigArn", "code is not signed; leave it out")
+	case r.has("PublishTo"), r.has("TenancyConfig"), r.has("CapacityProviderConfig"), r.has("DurableConfig"), r.has("AcceleratorConfig"), r.has("RuntimeConfig"):
+		return unsupported("PublishTo, TenancyConfig, CapacityProviderConfig, DurableConfig, AcceleratorConfig or RuntimeConfig", "leave it out")
+	}
+	if l := in.LoggingConfig; l != nil {
+		switch {
+		case l.LogFormat == "JSON" || l.ApplicationLogLevel != "" || l.SystemLogLevel != "":
+			return unsupported("LoggingConfig JSON", "logs are kept as the function writes them; use Text")
+		case l.LogGroup != "" && !strings.HasSuffix(l.LogGroup, "/"+r.text("FunctionName")):
+			return unsupported("LoggingConfig LogGroup", "each function has the log group /aws/lambda/NAME; leave it out")
+		}
+	}
+	if len(in.Tags) > maxTags {
+		return invalid("Number of tags exceeds resource tag limit.")
+	}
+	return a.buildable(in.Architectures)
+}
+
+func (a *api) buildable(architectures []string) error {
+	if len(architectures) == 1 && architectures[0] != a.machine {
+		return invalid("Architectures [%s]: this machine runs %s only", architectures[0], a.machine)
+	}
+	return nil
+}
+
+// apply changes spec and what stands beside it to what was given.
+func (a *api) apply(in *settings, spec *rouse.Spec, lambda *rouse.LambdaVersion) error {
+	if in.Description != nil {
+		lambda.Description = *in.Description
+	}
+	if in.Role != nil {
+		lambda.Role = *in.Role
+	}
+	if in.Runtime != nil {
+		if !slices.Contains(a.Runtimes, *in.Runtime) {
+			return invalid("Value %s at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [%s] or be a valid ARN",
+				clip(*in.Runtime), strings.Join(a.Runtimes, ", "))
+		}
+		spec.Runtime = *in.Runtime
+	}
+	if in.Handler != nil {
+		spec.Handler = *in.Handler
+	}
+	if in.Timeout != nil {
+		if *in.Timeout > maxTimeout {
+			return validation([]string{beyond("timeout", *in.Timeout, maxTimeout)})
+		}
+		spec.Timeout = rouse.Duration(time.Duration(*in.Timeout) * time.Second)
+	}
+	if in.MemorySize != nil {
+		if *in.MemorySize > maxMemory {
+			return invalid("'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to %d", maxMemory)
+		}
+		spec.Memory = rouse.Bytes(*in.MemorySize) * rouse.MB
+	}
+	if in.EphemeralStorage != nil {
+		if in.EphemeralStorage.Size > maxTmp {
+			return validation([]string{beyond("ephemeralStorage.size", in.EphemeralStorage.Size, maxTmp)})
+		}
+		spec.Tmp = rouse.Bytes(in.EphemeralStorage.Size) * rouse.MB
+	}
+	if in.Environment != nil {
+		if err := checkVariables(in.Environment.Variables); err != nil {
+			return err
+		}
+		spec.Environment = in.Environment.Variables
+	}
+	return nil
+}
+
+func beyond(path string, value, most int) string {
+	b, _ := json.Marshal(value) // a number
+	return "Value '" + string(b) + "' at '" + path + "' failed to satisfy constraint: Member must have value less than or equal to " + show(most)
+}
+
+// reserved are the variables that AWS sets and nobody else may (AWS, "Using
+// Lambda environment variables").
+var reserved = []string{
+	"_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME",
+	"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE",
+	"AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID",
+	"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
+}
+
+const maxVariables = 4 << 10
+
+func checkVariables(variables map[string]string) error {
+	var taken []string
+	for _, name := range reserved {
+		if _, ok := variables[name]; ok {
+			taken = append(taken, name)
+		}
+	}
+	const unable = "Lambda was unable to configure your environment variables because the environment variables you have provided "
+	if len(taken) > 0 {
+		return invalid(unable+"contains reserved keys that are currently not supported for modification. Reserved keys used in this request: %s", strings.Join(taken, ", "))
+	}
+	if b, err := json.Marshal(variables); err != nil || len(b) > maxVariables {
+		return invalid(unable+"exceeded the 4KB limit. String measured: %s", b)
+	}
+	return nil
+}

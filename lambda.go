@@ -1,0 +1,52 @@
+package rouse
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// LambdaFunction is what AWS Lambda's API keeps of a function beyond what runs
+// it and beyond its Settings. A function that this API never changed has none.
+type LambdaFunction struct {
+	Tags     map[string]string         `json:"tags,omitempty"`
+	Latest   LambdaVersion             `json:"latest"`             // of $LATEST
+	Policies map[Qualifier][]Statement `json:"policies,omitempty"` // by what they are attached to
+	// RecursiveLoop and UpdateRuntimeOn are AWS's words; empty is the default.
+	RecursiveLoop   string `json:"recursive_loop,omitempty"`
+	UpdateRuntimeOn string `json:"update_runtime_on,omitempty"`
+}
+
+// LambdaVersion is what AWS Lambda's API keeps of $LATEST or of one version.
+type LambdaVersion struct {
+	Description string    `json:"description,omitempty"`
+	Role        string    `json:"role,omitempty"` // for clients to read back; nobody assumes it
+	RevisionID  string    `json:"revision_id,omitempty"`
+	Modified    time.Time `json:"modified,omitzero"`
+	// Serial changes whenever code or configuration is updated, to equal values too.
+	Serial string `json:"serial,omitempty"`
+	// Package is the archive as it was uploaded. It belongs to the revision whose
+	// code is Package.Code, and to no other that came afterwards by another way.
+	Package *Package      `json:"package,omitempty"`
+	Layers  []LayerOfCode `json:"layers,omitempty"`
+}
+
+// Package is an uploaded zip archive with what it unpacks to.
+type Package struct {
+	Digest string `json:"digest"` // "sha256:…" of the archive
+	Size   Bytes  `json:"size"`   // of the archive
+	Code   string `json:"code"`   // digest of the unpacked tree
+	Files  Bytes  `json:"files"`  // bytes of the unpacked tree
+}
+
+// LayerOfCode is a layer version that a revision was made with. What it unpacked
+// to stands in Spec.Layers at the same place.
+type LayerOfCode struct {
+	ARN  string `json:"arn"`
+	Size Bytes  `json:"size"`
+}
+
+// Statement is one of a resource policy.
+type Statement struct {
+	ID   string          `json:"id"`
+	Body json.RawMessage `json:"body"`
+}
