@@ -23,6 +23,7 @@ const quiet = 25 * time.Millisecond
 type attacher struct {
 	logs     *logs.Logs
 	maxEvent rouse.Bytes
+	place    rouse.Place
 	log      *slog.Logger
 }
 
@@ -38,7 +39,7 @@ func (a attacher) attach(rev rouse.Revision, id rouse.InstanceID, ep rouse.Endpo
 			return nil, errors.Join(err, ep.RuntimeAPI.Close())
 		}
 		target := lambda.New(ep, lambda.Options{
-			Timeout: rev.Spec.Timeout.D(), MaxEvent: int(a.maxEvent), ARN: arn(rev.Function),
+			Timeout: rev.Spec.Timeout.D(), MaxEvent: int(a.maxEvent), ARN: a.place.ARN(rev.Function, ""),
 			Runtime: cmp.Or(rev.Spec.Runtime, "image"), Version: rev.Spec.Version, Memory: rev.Spec.Memory, Output: output, Log: log,
 		})
 		return lambdaTarget{target, output, rev.Spec}, nil
@@ -51,12 +52,6 @@ func (a attacher) attach(rev rouse.Revision, id rouse.InstanceID, ep rouse.Endpo
 		return httpTarget{target, output, rev.Spec}, nil
 	}
 	return nil, fmt.Errorf("no contract %q", rev.Spec.Contract)
-}
-
-// arn is how a function is told that it was called. Account and region are
-// those that local tools for AWS use.
-func arn(name rouse.FunctionName) string {
-	return "arn:aws:lambda:us-east-1:000000000000:function:" + string(name)
 }
 
 // lambdaTarget and httpTarget add the last lines of the log to a failed start.

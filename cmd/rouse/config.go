@@ -26,6 +26,10 @@ type config struct {
 	Domain   []string `yaml:"domain" doc:"also reach functions at NAME.DOMAIN, beside NAME.localhost; may be given several times"`
 	Insecure bool     `yaml:"insecure" doc:"listen beyond loopback although nobody is asked who they are"`
 
+	Region             string `yaml:"region" doc:"region in ARNs and for functions; clients of AWS may say any"`
+	Account            string `yaml:"account" doc:"account in ARNs, 12 digits"`
+	AccountConcurrency int    `yaml:"account_concurrency" doc:"concurrency that AWS Lambda's API says the account has; functions reserve theirs from it"`
+
 	Driver    string         `yaml:"driver" doc:"what makes sandboxes; auto takes docker when an engine answers" enum:"auto,docker,process"`
 	Agent     string         `yaml:"agent" doc:"path of rouse-agent (default beside rouse, else in PATH)"`
 	Sockets   string         `yaml:"sockets" doc:"how sockets get across a sandbox's wall: host opens them inside, agent has them passed; auto takes the first that works" enum:"auto,host,agent"`
@@ -48,6 +52,7 @@ type config struct {
 
 func defaultConfig() config {
 	return config{
+		Region: rouse.DefaultPlace.Region, Account: rouse.DefaultPlace.Account, AccountConcurrency: 1000,
 		Listen: "127.0.0.1:8080", Driver: "auto", Sockets: "auto", Reconnect: rouse.Duration(time.Minute), MaxInstances: 1000, Cells: 2,
 		MaxEvent: 6 * rouse.MB, MaxBody: 100 * rouse.MB, MaxCode: 250 * rouse.MB,
 		SlowBody: rouse.Duration(30 * time.Second), DrainTimeout: rouse.Duration(30 * time.Second),
@@ -164,6 +169,10 @@ func (c *config) validate() error {
 		return fmt.Errorf("listen %q: %w; write it like 127.0.0.1:8080", c.Listen, err)
 	case !loopback && !c.Insecure:
 		return fmt.Errorf("listen %s: whoever reaches this address could run code here, since nobody is asked who they are; listen on 127.0.0.1, or give --insecure", c.Listen)
+	case c.place().Validate() != nil:
+		return plain(c.place().Validate())
+	case c.AccountConcurrency < 100:
+		return fmt.Errorf("account_concurrency %d: must be at least 100", c.AccountConcurrency)
 	case c.MemoryBudget < 16*rouse.MB:
 		return fmt.Errorf("memory_budget %s: must be at least 16MB", c.MemoryBudget)
 	case c.MaxInstances < 1:
@@ -187,6 +196,9 @@ func (c *config) validate() error {
 	}
 	return nil
 }
+
+// place is where ARNs say that functions are.
+func (c *config) place() rouse.Place { return rouse.Place{Region: c.Region, Account: c.Account} }
 
 // isLoopback says whether only this machine reaches an address to listen on.
 func isLoopback(listen string) (bool, error) {

@@ -5,15 +5,16 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/rousehq/rouse/gateway/lambdaapi"
 	"github.com/rousehq/rouse/gateway/route"
 )
 
 // dispatch sends each request of the one listener to its hall: functions by
 // path or host, then what is Rouse's own.
 type dispatch struct {
-	router                                    *route.Router
-	data, admin, metrics, health, ready, page http.Handler
-	stopping                                  context.Context // ends when Rouse begins to stop
+	router                                         *route.Router
+	data, aws, admin, metrics, health, ready, page http.Handler
+	stopping                                       context.Context // ends when Rouse begins to stop
 }
 
 func (d *dispatch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -22,6 +23,8 @@ func (d *dispatch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch path := r.URL.Path; {
+	case lambdaapi.Serves(path):
+		d.aws.ServeHTTP(w, r)
 	case path == "/api/v1" || strings.HasPrefix(path, "/api/v1/"):
 		d.serveAdmin(w, r)
 	case path == "/metrics":

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/rousehq/rouse"
@@ -14,7 +15,9 @@ import (
 	"github.com/rousehq/rouse/controller/logs"
 	"github.com/rousehq/rouse/controller/pool"
 	"github.com/rousehq/rouse/gateway/adminapi"
+	"github.com/rousehq/rouse/gateway/lambdaapi"
 	"github.com/rousehq/rouse/gateway/metrics"
+	"github.com/rousehq/rouse/runtime/bootstrap"
 	"github.com/rousehq/rouse/runtime/link"
 )
 
@@ -102,6 +105,13 @@ var _ adminapi.Uploads = uploads{}
 func (u uploads) AddZip(ctx context.Context, r io.Reader) (adminapi.Artifact, error) {
 	info, err := u.Store.AddZip(ctx, r)
 	return adminapi.Artifact{Digest: info.Digest, Size: info.Size, Files: info.Files}, err
+}
+
+var _ lambdaapi.Packages = (*artifact.Store)(nil)
+
+// lambdaRuntimes are the runtimes of AWS's that run here.
+func lambdaRuntimes() []string {
+	return slices.DeleteFunc(bootstrap.Planner{}.Runtimes(), func(name string) bool { return name == "onnx" })
 }
 
 // functionLogs is the functions' logs as the API wants them.

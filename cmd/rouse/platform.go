@@ -23,6 +23,7 @@ import (
 	"github.com/rousehq/rouse/gateway"
 	"github.com/rousehq/rouse/gateway/adminapi"
 	"github.com/rousehq/rouse/gateway/hold"
+	"github.com/rousehq/rouse/gateway/lambdaapi"
 	"github.com/rousehq/rouse/gateway/limit"
 	"github.com/rousehq/rouse/gateway/metrics"
 	"github.com/rousehq/rouse/gateway/page"
@@ -124,7 +125,7 @@ func (p *platform) openControl(ctx context.Context) error {
 	})
 	p.pool = pool.New(pool.Config{
 		Driver:       p.driver,
-		Attach:       attacher{p.logs, p.config.MaxEvent, p.log}.attach,
+		Attach:       attacher{p.logs, p.config.MaxEvent, p.config.place(), p.log}.attach,
 		Lookup:       func(id rouse.RevisionID) (rouse.Revision, rouse.Settings, error) { return p.catalog.Lookup(id) },
 		MaxInstances: p.config.MaxInstances,
 		MaxStarts:    p.config.MaxStarts,
@@ -172,12 +173,35 @@ func (p *platform) collect() {
 		if len(removed) > 0 {
 			p.log.Info("removed unused code", "artifacts", len(removed))
 		}
+		p.collectPackages()
 		p.collectFiles()
 		select {
 		case <-again.C:
 		case <-p.life.Done():
 			return
 		}
+	}
+}
+
+// collectPackages removes uploaded archives that no function refers to.
+func (p *platform) collectPackages() {
+	used := make(map[string]bool)
+	for _, fn := range p.catalog.Functions() {
+		if fn.Lambda != nil && fn.Lambda.Latest.Package != nil {
+			used[fn.Lambda.Latest.Package.Digest] = true
+		}
+		for _, v := range fn.Versions {
+			if v.Lambda != nil && v.Lambda.Package != nil {
+				used[v.Lambda.Package.Digest] = true
+			}
+		}
+	}
+	removed, err := p.artifacts.CollectPackages(p.life, func(digest string) bool { return used[digest] })
+	if err != nil && p.life.Err() == nil {
+		p.log.Warn("removing unused packages", "error", err)
+	}
+	if removed > 0 {
+		p.log.Info("removed unused packages", "packages", removed)
 	}
 }
 
@@ -223,12 +247,18 @@ func (p *platform) sockets() string {
 // inUse says of code whether something refers to it.
 func (p *platform) inUse() func(digest string) bool {
 	used := make(map[string]bool)
+	use := func(spec *rouse.Spec) {
+		used[spec.Artifact.Code] = true
+		for _, layer := range spec.Layers {
+			used[layer] = true
+		}
+	}
 	for rev := range p.catalog.Revisions() {
-		used[rev.Spec.Artifact.Code] = true
+		use(&rev.Spec)
 	}
 	for _, i := range p.pool.Instances() {
 		if rev, err := p.catalog.Revision(i.Revision); err == nil {
-			used[rev.Spec.Artifact.Code] = true
+			use(&rev.Spec)
 		}
 	}
 	return func(digest string) bool { return used[digest] }
@@ -244,10 +274,14 @@ func (p *platform) handler(stopping context.Context) http.Handler {
 		limit.Station(limit.Limits{Event: c.MaxEvent, Body: c.MaxBody, Slow: c.SlowBody.D()}),
 		hold.Station(p.pool),
 	}
-	data := gateway.Chain(proxy.New().Handle, append([]gateway.Station{router.Station}, stations...)...)
+	data := gateway.Chain(proxy.New(c.Account).Handle, append([]gateway.Station{router.Station}, stations...)...)
 	return &dispatch{
 		router: router,
 		data:   gateway.Entry(data, p.log),
+		aws: lambdaapi.New(lambdaapi.Config{
+			Catalog: p.catalog, Packages: p.artifacts, Stations: stations, Guard: guard, Place: c.place(),
+			Concurrency: c.AccountConcurrency, MaxEvent: c.MaxEvent, Runtimes: lambdaRuntimes(), Log: p.log,
+		}),
 		admin: adminapi.New(adminapi.Config{
 			Catalog: p.catalog, Pool: apiPool{p.pool, p.cells}, Uploads: uploads{p.artifacts}, Logs: functionLogs{p.logs},
 			Stations: stations, Guard: guard, Schema: project.Schema(), MaxUpload: c.MaxCode,

@@ -3,9 +3,11 @@ package lambdaapi
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rousehq/rouse"
@@ -18,14 +20,14 @@ const maxContext = 3583
 // invoke runs a function. It is not read like other operations: its input is a
 // path, a few headers and the event, and it is what nearly every request is.
 func (a *api) invoke(c *gateway.Call, escaped string) error {
-	t, err := a.route(c, "Invoke", escaped)
-	if err != nil {
+	if err := a.resolve(c, "Invoke", escaped); err != nil {
 		return err
 	}
 	h := c.Request.Header
 	switch kind := h.Get("X-Amz-Invocation-Type"); kind {
 	case "", "RequestResponse":
 	case "DryRun":
+		delete(c.Writer.Header(), "X-Amz-Executed-Version")
 		c.Writer.WriteHeader(http.StatusNoContent)
 		return nil
 	case "Event":
@@ -36,7 +38,7 @@ func (a *api) invoke(c *gateway.Call, escaped string) error {
 	if err := checkLogType(h); err != nil {
 		return err
 	}
-	return a.asThrottled(c, t, a.invocation(c))
+	return a.settle(c, a.invocation(c), answerFailure)
 }
 
 // checkLogType says what is wrong with X-Amz-Log-Type.
@@ -47,11 +49,11 @@ func checkLogType(h http.Header) error {
 	return nil
 }
 
-// route finds the function and the revision that a call is for.
-func (a *api) route(c *gateway.Call, operation, escaped string) (target, error) {
+// resolve finds the function and the revision that a call is for.
+func (a *api) resolve(c *gateway.Call, operation, escaped string) error {
 	name, err := url.PathUnescape(escaped)
 	if err != nil {
-		return target{}, unmatched(operation, escaped)
+		return unmatched(operation, escaped)
 	}
 	qualifier := ""
 	if c.Request.URL.RawQuery != "" {
@@ -59,39 +61,35 @@ func (a *api) route(c *gateway.Call, operation, escaped string) (target, error) 
 	}
 	t, err := a.target(operation, name, qualifier)
 	if err != nil {
-		return t, err
+		return err
 	}
 	if shape := shapes["NumericLatestPublishedOrAliasQualifier"]; t.qualifier != "" && !word(string(t.qualifier)) {
-		return t, validation([]string{"Value '" + clip(string(t.qualifier)) + "' at 'qualifier' failed to satisfy constraint: " + shape.like()})
+		return validation([]string{"Value '" + clip(string(t.qualifier)) + "' at 'qualifier' failed to satisfy constraint: " + shape.like()})
 	}
 	if c.Function, err = a.Catalog.Function(t.name); err != nil {
-		return t, a.notFound(t)
+		return a.notFound(t)
 	}
 	number, ok := c.Function.Number(t.qualifier, a.pickFor(c.Function))
 	if !ok {
-		return t, a.notFound(t)
+		return a.notFound(t)
 	}
 	id := c.Function.Latest
 	if number != 0 {
 		v := c.Function.Version(number)
 		if v == nil {
-			return t, a.notFound(t)
+			return a.notFound(t)
 		}
 		id = v.Revision
 	}
 	if c.Revision, err = a.Catalog.Revision(id); err != nil {
-		return t, err
+		return err
 	}
 	if c.Revision.Spec.Contract != rouse.ContractLambda {
-		return t, invalid("The function %s speaks HTTP and takes no events; send it a request at /fn/%s/", t.name, t.name)
+		return invalid("The function %s speaks HTTP and takes no events; send it a request at /fn/%s/", t.name, t.name)
 	}
-	c.Ref = rouse.Ref{Name: t.name, Qualifier: t.qualifier}
-	if c.Ref.Qualifier == "" {
-		c.Ref.Qualifier = rouse.Latest
-	}
-	c.Path = "/"
+	c.Ref, c.Path = rouse.Ref{Name: t.name, Qualifier: t.qualifier}, "/"
 	c.Writer.Header()["X-Amz-Executed-Version"] = executed(number)
-	return t, nil
+	return nil
 }
 
 // latestVersion is shared by nearly all answers.
@@ -123,67 +121,71 @@ func word(s string) bool {
 	return len(s) <= 128
 }
 
-// asThrottled gives what the stations say of an invocation AWS's words.
-func (a *api) asThrottled(c *gateway.Call, t target, err error) error {
-	if err == nil {
+// settle answers with what the stations and the function made of an invocation,
+// unless it has been answered. failed writes an error of the function's making.
+func (a *api) settle(c *gateway.Call, err error, failed func(*gateway.Call, []byte)) error {
+	var e *rouse.Error
+	if err == nil || !errors.As(err, &e) {
+		return err
+	}
+	body, answered := failureBody(c.ID, e), gateway.Sent(c.Writer) != 0
+	switch {
+	case body != nil && !answered:
+		failed(c, body)
 		return nil
+	case body != nil:
+		return nil
+	case answered:
+		return err
 	}
 	delete(c.Writer.Header(), "X-Amz-Executed-Version")
-	switch rouse.CodeOf(err) {
+	switch e.Code {
 	case rouse.Throttled:
-		e := err.(*rouse.Error)
-		reason := ""
 		if c.Function.Settings.Reserved != nil {
-			reason = "ReservedFunctionConcurrentInvocationLimitExceeded"
+			return throttled(e, "ReservedFunctionConcurrentInvocationLimitExceeded")
 		}
-		return throttled(e, reason)
+		return throttled(e, "")
+	case rouse.Timeout: // no instance became free while the call was held
+		return throttled(&rouse.Error{}, "")
 	case rouse.TooLarge:
-		return tooLarge("RequestTooLargeException", "%d byte payload is too large for the RequestResponse invocation type (limit %d bytes)",
-			max(c.Request.ContentLength, int64(len(c.Body))), a.MaxEvent)
-	case rouse.Timeout: // no instance within the hold
-		return throttled(&rouse.Error{RetryAfter: time.Second}, "")
-	case rouse.StartFailed:
-		delete(c.Writer.Header(), "Content-Length")
-		c.Writer.Header()["X-Amz-Executed-Version"] = latestVersion
-		if t.qualifier != "" && t.qualifier != rouse.Latest {
-			delete(c.Writer.Header(), "X-Amz-Executed-Version")
-		}
-		a.answerFailure(c, failureBody(c.ID, err.(*rouse.Error)), nil)
-		return nil
+		size := max(c.Request.ContentLength, int64(len(c.Body)))
+		return tooLarge("RequestTooLargeException", "%d byte payload is too large for the RequestResponse invocation type (limit %d bytes)", size, a.MaxEvent)
 	}
 	return err
 }
 
-// invokeEnd is the end of an invocation's way, behind the stations.
+// invokeEnd is the end of an invocation's way, behind the stations. An error of
+// the function's is answered and returned too, for those who count.
 func (a *api) invokeEnd(c *gateway.Call) error {
-	ev, err := newEvent(a, c)
+	ev, err := a.event(c)
 	if err != nil {
 		return err
 	}
-	var report rouse.Report
-	tail := c.Request.Header.Get("X-Amz-Log-Type") == "Tail"
-	if tail {
-		ev.Report = &report
+	if c.Request.Header.Get("X-Amz-Log-Type") == "Tail" {
+		ev.Report = new(rouse.Report)
 	}
 	lease, began := c.Lease, time.Now()
 	c.Lease = nil // Invoke takes it over
 	result, err := gateway.Invoke(c.Request.Context(), lease, ev)
 	h := c.Writer.Header()
-	if tail {
-		h["X-Amz-Log-Result"] = []string{base64.StdEncoding.EncodeToString(report.Log)}
+	if ev.Report != nil {
+		h["X-Amz-Log-Result"] = []string{base64.StdEncoding.EncodeToString(ev.Report.Log)}
 	}
 	if lease.Cold {
 		gateway.SetTimings(h, lease, began)
 	}
-	switch e := asFailure(err); {
-	case e != nil:
-		a.answerFailure(c, failureBody(c.ID, e), result)
-		return nil
-	case err != nil:
+	if err != nil {
+		var e *rouse.Error
+		if errors.As(err, &e) {
+			if body := failureBody(c.ID, e); body != nil {
+				answerFailure(c, body)
+			}
+		}
 		return err
-	case result.Failure != nil:
-		a.answerFailure(c, result.Payload, result)
-		return nil
+	}
+	if result.Failure != nil {
+		answerFailure(c, result.Payload)
+		return gateway.HandlerFailed(result.Failure)
 	}
 	payload := result.Payload
 	if len(payload) == 0 {
@@ -191,4 +193,77 @@ func (a *api) invokeEnd(c *gateway.Call) error {
 	}
 	writeJSON(c.Writer, http.StatusOK, payload)
 	return nil
+}
+
+// null is the answer of a function that returns nothing.
+var null = []byte("null")
+
+var unhandled = []string{"Unhandled"}
+
+// answerFailure answers with a function's error, which AWS calls a success.
+func answerFailure(c *gateway.Call, body []byte) {
+	c.Writer.Header()["X-Amz-Function-Error"] = unhandled
+	writeJSON(c.Writer, http.StatusOK, body)
+}
+
+// failureBody is AWS's description of an error of the function's making: a
+// timeout, a process that ended, an init that failed. It is nil for errors of
+// another making.
+func failureBody(id string, e *rouse.Error) []byte {
+	if len(e.Payload) > 0 {
+		return e.Payload
+	}
+	if e.Type == "" && e.Exit == nil {
+		return nil
+	}
+	body := struct {
+		Type    string `json:"errorType"`
+		Message string `json:"errorMessage"`
+	}{e.Type, e.Message}
+	if e.Exit != nil && e.Exit.Error != "" {
+		body.Type, body.Message = "Runtime.InvalidEntrypoint", e.Exit.Error
+	}
+	if !strings.HasPrefix(body.Message, "RequestId: ") {
+		body.Message = "RequestId: " + id + " Error: " + body.Message
+	}
+	b, err := json.Marshal(body)
+	if err != nil {
+		panic("lambdaapi: an error that cannot be encoded: " + err.Error())
+	}
+	return b
+}
+
+// event is what a call asks the function to handle.
+func (a *api) event(c *gateway.Call) (*rouse.Event, error) {
+	payload := c.Body
+	switch {
+	case len(payload) == 0:
+		payload = emptyEvent
+	case !json.Valid(payload):
+		return nil, unparsable("Could not parse payload into json: " + clip(jsonProblem(payload)))
+	}
+	h := c.Request.Header
+	ev := &rouse.Event{ID: c.ID, Payload: payload, ARN: a.Place.ARN(c.Ref.Name, c.Ref.Qualifier), TraceID: h.Get("X-Amzn-Trace-Id")}
+	if encoded := h.Get("X-Amz-Client-Context"); encoded != "" {
+		if len(encoded) > maxContext {
+			return nil, invalid("Client context must be no more than %d bytes when base64-encoded.", maxContext)
+		}
+		text, err := base64.StdEncoding.DecodeString(encoded)
+		if err != nil || !json.Valid(text) {
+			return nil, user(http.StatusBadRequest, "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object.")
+		}
+		ev.ClientContext = text
+	}
+	return ev, nil
+}
+
+// emptyEvent is what a function is given when its caller gives nothing.
+var emptyEvent = []byte("{}")
+
+func jsonProblem(payload []byte) string {
+	var v any
+	if err := json.Unmarshal(payload, &v); err != nil {
+		return err.Error()
+	}
+	return "unexpected end"
 }

@@ -16,16 +16,13 @@ import (
 	"github.com/rousehq/rouse/gateway"
 )
 
-// account stands for AWS's account id, which handlers expect to be 12 digits.
-const account = "000000000000"
-
 // invoke runs a call as an event. The client may leave; the event goes on, as on AWS.
 func (p *Proxy) invoke(c *gateway.Call) error {
 	began := time.Now()
 	lease := c.Lease
 	ev := &rouse.Event{
 		ID:      c.ID,
-		Payload: appendEvent(make([]byte, 0, 1024+len(c.Body)*5/4), c, began),
+		Payload: appendEvent(make([]byte, 0, 1024+len(c.Body)*5/4), c, p.account, began),
 		TraceID: c.Request.Header.Get("X-Amzn-Trace-Id"),
 	}
 	c.Lease = nil // gateway.Invoke releases it, perhaps after this call has ended
@@ -47,7 +44,7 @@ func (p *Proxy) invoke(c *gateway.Call) error {
 
 // appendEvent appends the call as an event of API Gateway's payload format 2.0
 // (AWS, "Working with AWS Lambda proxy integrations for HTTP APIs").
-func appendEvent(b []byte, c *gateway.Call, now time.Time) []byte {
+func appendEvent(b []byte, c *gateway.Call, account string, now time.Time) []byte {
 	r := c.Request
 	from := originOf(r)
 	b = append(b, `{"version":"2.0","routeKey":"$default","rawPath":`...)
@@ -57,7 +54,7 @@ func appendEvent(b []byte, c *gateway.Call, now time.Time) []byte {
 	b = appendCookies(b, r.Header["Cookie"])
 	b = appendHeaders(b, c, from)
 	b = appendQuery(b, r.URL.RawQuery)
-	b = appendContext(b, c, from, now)
+	b = appendContext(b, c, account, from, now)
 	if len(c.Body) > 0 {
 		b = append(b, `,"body":`...)
 		if textual(r.Header) && utf8.Valid(c.Body) {
@@ -157,14 +154,15 @@ func appendQuery(b []byte, raw string) []byte {
 	return append(b, '}')
 }
 
-func appendContext(b []byte, c *gateway.Call, from origin, now time.Time) []byte {
+func appendContext(b []byte, c *gateway.Call, account string, from origin, now time.Time) []byte {
 	r := c.Request
 	domain := r.Host
 	if host, _, err := net.SplitHostPort(domain); err == nil {
 		domain = host
 	}
 	label, _, _ := strings.Cut(domain, ".")
-	b = append(b, `,"requestContext":{"accountId":"`+account+`","apiId":`...)
+	b = append(b, `,"requestContext":{"accountId":"`...)
+	b = append(append(b, account...), `","apiId":`...)
 	b = appendJSON(b, string(c.Ref.Name))
 	b = append(b, `,"domainName":`...)
 	b = appendJSON(b, domain)

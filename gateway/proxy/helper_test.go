@@ -59,7 +59,7 @@ type front struct {
 func newFront(t *testing.T, target rouse.Target) *front {
 	t.Helper()
 	f := &front{timeout: 10 * time.Second, released: make(chan struct{}, 100)}
-	p := New()
+	p := New("000000000000")
 	f.Server = httptest.NewServer(gateway.Entry(func(c *gateway.Call) error {
 		f.mu.Lock()
 		defer f.mu.Unlock()

@@ -20,12 +20,14 @@ import (
 
 // Proxy is the station. It is made by New and serves any number of calls at once.
 type Proxy struct {
+	account string    // what events say that the API belongs to
 	buffers sync.Pool // of *[]byte, for copying
 }
 
-// New makes a Proxy.
-func New() *Proxy {
-	return &Proxy{buffers: sync.Pool{New: func() any {
+// New makes a Proxy. account is AWS's word for whom events' API belongs to, which
+// handlers expect to be 12 digits.
+func New(account string) *Proxy {
+	return &Proxy{account: account, buffers: sync.Pool{New: func() any {
 		b := make([]byte, 32<<10)
 		return &b
 	}}}
