@@ -98,8 +98,8 @@ func refused(t *testing.T, archive []byte, code rouse.Code, want string) {
 	left(t, s)
 	count := 0
 	filepath.WalkDir(outside, func(string, fs.DirEntry, error) error { count++; return nil }) //nolint:errcheck // counts only
-	if count != 5 {                                                                           // outside, store, artifacts, sha256, tmp
-		t.Errorf("%d paths where 5 were before", count)
+	if count != 6 {                                                                           // outside, store, artifacts, sha256, packages, tmp
+		t.Errorf("%d paths where 6 were before", count)
 	}
 }
 
