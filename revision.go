@@ -85,6 +85,7 @@ type ImageConfig struct {
 type Artifact struct {
 	Image   string `json:"image,omitempty"`    // as the user named it
 	ImageID string `json:"image_id,omitempty"` // what that name meant at deploy
+	Source  string `json:"source,omitempty"`   // where the very same image can be had again: repository@digest
 	Code    string `json:"code,omitempty"`     // "sha256:…" of the unpacked tree
 	Size    Bytes  `json:"size,omitempty"`
 }
@@ -93,9 +94,10 @@ type Artifact struct {
 // hash, since two functions never share instances.
 func NewRevision(fn FunctionName, spec Spec, now time.Time) Revision {
 	// Maps are encoded in key order, so equal specs have equal bytes. The size
-	// follows from the digest, and not everybody who deploys says it.
+	// follows from the digest, and not everybody who deploys says it; where an image
+	// came from makes it no other.
 	named := spec
-	named.Artifact.Size = 0
+	named.Artifact.Size, named.Artifact.Source = 0, ""
 	b, err := json.Marshal(struct {
 		Function FunctionName
 		Spec     Spec

@@ -53,6 +53,7 @@ type Class struct {
 	Caps    rouse.Caps
 	// The rest binds a plain container to its revision's needs.
 	Image  string // image id, or the runtime's base image
+	Source string // where an image can be had again that is not on this host any more; may be ""
 	Code   string // digest of the code that is mounted
 	Memory rouse.Bytes
 	Tmp    rouse.Bytes
@@ -72,6 +73,7 @@ func Plain(rev rouse.Revision) Class {
 		Network: rev.Spec.Network,
 		Caps:    rev.Spec.Caps,
 		Image:   image,
+		Source:  rev.Spec.Artifact.Source,
 		Code:    rev.Spec.Artifact.Code,
 		Memory:  rev.Spec.Memory,
 		Tmp:     rev.Spec.Tmp,

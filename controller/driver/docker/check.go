@@ -54,7 +54,7 @@ func (d *Driver) Check(ctx context.Context, spec rouse.Spec, report func(string)
 	if len(spec.Command) == 0 && len(img.argv(spec)) == 0 {
 		return spec, rouse.Errorf(rouse.Invalid, "image %s: it has no entry point; give a command", ref)
 	}
-	spec.Artifact.ImageID, spec.Artifact.Size = img.id, img.size
+	spec.Artifact.ImageID, spec.Artifact.Source, spec.Artifact.Size = img.id, img.source, img.size
 	d.unpack(ctx, img, report)
 	return spec, nil
 }

@@ -163,11 +163,16 @@ func startWith(t *testing.T, w drivertest.World, agent string, roots docker.Root
 	if err != nil {
 		t.Fatal(err)
 	}
+	var published docker.Registry
+	if p, ok := roots.(docker.Registry); ok {
+		published = p
+	}
 	d, err := docker.New(t.Context(), docker.Options{
 		Agents:    drivertest.AgentsOf(host.Expect, host.Left),
 		Planner:   w.Planner,
 		Artifacts: w.Artifacts,
 		Roots:     roots,
+		Registry:  published,
 		Data:      w.Dir,
 		Agent:     agent,
 		Owner:     owner,

@@ -17,6 +17,7 @@ const runtimePrefix = "runtime:"
 // image is what matters of an image's configuration.
 type image struct {
 	id         string
+	source     string // what to pull to have the very same; "" when that is not known
 	arch, os   string
 	size       rouse.Bytes
 	env        []string
@@ -100,9 +101,13 @@ func missing(class string, err error) error {
 	if !errdefs.IsNotFound(err) {
 		return err
 	}
+	return gone(class, err)
+}
+
+func gone(class string, cause error) error {
 	return &rouse.Error{
 		Code:    rouse.StartFailed,
 		Message: fmt.Sprintf("image %s: not on this engine any more; deploy the function again", strings.TrimPrefix(class, runtimePrefix)),
-		Cause:   err,
+		Cause:   cause,
 	}
 }

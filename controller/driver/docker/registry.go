@@ -11,6 +11,7 @@ import (
 	registryapi "github.com/docker/docker/api/types/registry"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver"
 )
 
 // Registry has images that the engine has not.
@@ -46,7 +47,7 @@ type Login struct {
 
 func (u Unpacked) image() image {
 	return image{
-		id: u.ID, os: u.OS, arch: u.Arch, size: u.Size, env: u.Env, entrypoint: u.Entrypoint, cmd: u.Cmd,
+		id: u.ID, source: u.Source, os: u.OS, arch: u.Arch, size: u.Size, env: u.Env, entrypoint: u.Entrypoint, cmd: u.Cmd,
 		dir: u.Dir, user: u.User, volumes: u.Volumes,
 	}
 }
@@ -62,35 +63,33 @@ func (d *Driver) find(ctx context.Context, ref string) (image, error) {
 	return img, err
 }
 
-// bring has the engine pull an image that only the Roots have, for a container
-// of its own, and returns it as the engine knows it.
-func (d *Driver) bring(ctx context.Context, id string) (image, error) {
-	u, ok := Unpacked{}, false
-	if d.Registry != nil {
-		u, ok = d.Registry.Unpacked(id)
+// bring has the engine pull the image of a class that it does not have, for a
+// container of its own, and returns it as the engine knows it.
+func (d *Driver) bring(ctx context.Context, c driver.Class) (image, error) {
+	source := c.Source
+	if source == "" && d.Registry != nil {
+		u, _ := d.Registry.Unpacked(c.Image)
+		source = u.Source
 	}
-	if !ok || u.Source == "" {
-		return image{}, &rouse.Error{
-			Code:    rouse.StartFailed,
-			Message: fmt.Sprintf("image %s: not on this engine any more; deploy the function again", id),
-		}
+	if source == "" {
+		return image{}, gone(c.Image, nil)
 	}
-	img, err := d.inspect(ctx, u.Source)
+	img, err := d.inspect(ctx, source)
 	if !errdefs.IsNotFound(err) {
 		return img, err
 	}
-	d.Log.Info("a container needs an image that the engine does not have; it is pulled", "image", u.Source)
-	if err := d.pull(ctx, u.Source, nil); err != nil {
+	d.Log.Info("a container needs an image that the engine does not have; it is pulled", "image", source)
+	if err := d.pull(ctx, source, nil); err != nil {
 		if ctx.Err() != nil {
 			return image{}, ctx.Err()
 		}
 		return image{}, &rouse.Error{
 			Code:    rouse.StartFailed,
-			Message: fmt.Sprintf("image %s: no cell can be used for it, and the engine cannot pull it", u.Source),
+			Message: fmt.Sprintf("image %s: no cell can be used for it, and the engine cannot pull it", source),
 			Cause:   err,
 		}
 	}
-	return d.inspect(ctx, u.Source)
+	return d.inspect(ctx, source)
 }
 
 // fetch has an image that the engine does not have: unpacked, straight from its

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/artifact/registry"
 	"github.com/rousehq/rouse/controller/artifact/rootfs"
 	"github.com/rousehq/rouse/controller/driver"
 	"github.com/rousehq/rouse/controller/driver/docker"
@@ -17,10 +18,14 @@ import (
 // images is the store of unpacked images as cmd/rouse joins it to the driver.
 type images struct {
 	*rootfs.Store
+	client *registry.Client
 	broken bool // layers are named that are not there
 }
 
-var _ docker.Roots = (*images)(nil)
+var (
+	_ docker.Roots    = (*images)(nil)
+	_ docker.Registry = (*images)(nil)
+)
 
 func newImages(t *testing.T) *images {
 	t.Helper()
@@ -28,7 +33,9 @@ func newImages(t *testing.T) *images {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &images{Store: store}
+	client := registry.New()
+	t.Cleanup(client.CloseIdle)
+	return &images{Store: store, client: client}
 }
 
 func (i *images) Has(id string) bool {
@@ -63,6 +70,40 @@ func (i *images) Unpack(ctx context.Context, id string, saved io.Reader, report 
 
 func (i *images) Collect(ctx context.Context, inUse func(string) bool) ([]string, error) {
 	return i.Store.Collect(ctx, inUse, rootfs.Mounted)
+}
+
+func (i *images) Fetch(ctx context.Context, ref string, report func(string)) (docker.Unpacked, error) {
+	img, err := i.client.Resolve(ctx, ref)
+	if err != nil {
+		return docker.Unpacked{}, err
+	}
+	p := rootfs.Published{
+		Name: ref, Source: img.Pinned, ImageID: img.ID, Config: img.Config,
+		Open: func(ctx context.Context, b rootfs.Blob, from int64) (io.ReadCloser, int64, error) {
+			return img.Open(ctx, registry.Layer(b), from)
+		},
+	}
+	for _, l := range img.Layers {
+		p.Layers = append(p.Layers, rootfs.Blob(l))
+	}
+	if _, err := i.Store.Fetch(ctx, p, report); err != nil {
+		return docker.Unpacked{}, rouse.Errorf(rouse.StartFailed, "%w", err)
+	}
+	u, _ := i.Unpacked(img.ID)
+	return u, nil
+}
+
+func (i *images) Unpacked(id string) (docker.Unpacked, bool) {
+	r, ok := i.Root(id)
+	return docker.Unpacked{
+		ID: r.ImageID, Source: r.Source, OS: r.OS, Arch: r.Arch, Size: r.Size, Entrypoint: r.Config.Entrypoint,
+		Env: r.Config.Env, Cmd: r.Config.Cmd, Dir: r.Config.WorkingDir, User: r.Config.User, Volumes: r.Config.Volumes,
+	}, ok
+}
+
+func (i *images) Login(ctx context.Context, ref string) (docker.Login, error) {
+	l, err := i.client.Login(ctx, ref)
+	return docker.Login(l), err
 }
 
 // asCells is a driver whose every sandbox begins as a cell, and must end as one.

@@ -134,7 +134,7 @@ func (s *sandbox) findImage(ctx context.Context, c driver.Class) (err error) {
 	}
 	s.image, err = s.d.inspect(ctx, ref)
 	if errdefs.IsNotFound(err) && ref == c.Image {
-		s.image, err = s.d.bring(ctx, ref)
+		s.image, err = s.d.bring(ctx, c)
 	}
 	if err != nil {
 		return missing(c.Image, err)

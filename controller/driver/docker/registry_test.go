@@ -1,0 +1,292 @@
+package docker_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/client"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver"
+	"github.com/rousehq/rouse/controller/driver/docker"
+)
+
+// house is a registry on loopback, open only to a user of the credential file.
+type house struct {
+	addr   string
+	closed atomic.Bool  // nobody is let in
+	gets   atomic.Int64 // of layers
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	h := &house{}
+	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "ann" || password != "secret" || h.closed.Load() {
+			w.Header().Set("WWW-Authenticate", `Basic realm="house"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/") {
+			h.gets.Add(1)
+		}
+		inner.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	h.addr = strings.TrimPrefix(server.URL, "http://")
+	dir := t.TempDir()
+	t.Setenv("DOCKER_CONFIG", dir)
+	auth := base64.StdEncoding.EncodeToString([]byte("ann:secret"))
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), fmt.Appendf(nil, `{"auths":{%q:{"auth":%q}}}`, h.addr, auth), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// push publishes an image with one program, and whatever change makes of it.
+func (h *house) push(t *testing.T, as, program string, change func(*v1.ConfigFile)) string {
+	t.Helper()
+	content, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files bytes.Buffer
+	w := tar.NewWriter(&files)
+	for _, h := range []*tar.Header{
+		{Name: "etc/", Typeflag: tar.TypeDir, Mode: 0o755},
+		{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777},
+		{Name: "fn", Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(content))},
+	} {
+		if err := w.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Write(content); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	img, err := mutate.AppendLayers(empty.Image, static.NewLayer(files.Bytes(), types.DockerUncompressedLayer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config = config.DeepCopy()
+	config.OS, config.Architecture = "linux", runtime.GOARCH
+	config.Config.Entrypoint = []string{"/fn"}
+	if change != nil {
+		change(config)
+	}
+	if img, err = mutate.ConfigFile(img, config); err != nil {
+		t.Fatal(err)
+	}
+	ref := h.addr + "/" + as
+	to, err := name.ParseReference(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	defer transport.CloseIdleConnections()
+	if err := remote.Write(to, img, remote.WithTransport(transport), remote.WithAuthFromKeychain(ann{})); err != nil {
+		t.Fatal(err)
+	}
+	return ref
+}
+
+// fetched makes a driver, and a revision of an image that its registry has and
+// the engine has not.
+func fetched(t *testing.T, api *client.Client, h *house, unpacked *images) (*docker.Driver, rouse.Revision) {
+	t.Helper()
+	w := world(t)
+	ref := h.push(t, "shop/fn:1", w.Program, nil)
+	t.Cleanup(func() { dropImages(t, api, h.addr) })
+	host := startWith(t, w, agentProgram(t), unpacked)
+	t.Cleanup(host.Crash)
+	d := host.Driver.(*docker.Driver)
+	if why := d.NoCells(); why != "" {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("cells cannot be used here: %s", why)
+		}
+		t.Skipf("cells cannot be used here: %s", why)
+	}
+	spec := rouse.DefaultSpec()
+	spec.Contract, spec.Artifact.Image = rouse.ContractHTTP, ref
+	spec, err := d.Check(t.Context(), spec, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(spec.Artifact.Source, h.addr+"/shop/fn@sha256:") {
+		t.Errorf("the source is %q", spec.Artifact.Source)
+	}
+	return d, rouse.NewRevision("f", spec, time.Unix(0, 0))
+}
+
+func dropImages(t *testing.T, api *client.Client, addr string) {
+	t.Helper()
+	for _, img := range engineImages(t, api, addr) {
+		if _, err := api.ImageRemove(context.Background(), img, image.RemoveOptions{Force: true}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// engineImages are those that the engine has of a registry.
+func engineImages(t *testing.T, api *client.Client, addr string) (ids []string) {
+	t.Helper()
+	list, err := api.ImageList(context.Background(), image.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, img := range list {
+		for _, of := range append(img.RepoTags, img.RepoDigests...) {
+			if strings.HasPrefix(of, addr) {
+				ids = append(ids, img.ID)
+				break
+			}
+		}
+	}
+	return ids
+}
+
+func TestAnImageOfARegistryRunsInACellWithoutTheEngineHavingIt(t *testing.T) {
+	api, h := engine(t), newHouse(t)
+	d, rev := fetched(t, api, h, newImages(t))
+	h.closed.Store(true) // a start asks nobody
+	class, ok := d.CellFor(t.Context(), driver.Plain(rev))
+	if !ok {
+		t.Fatal("no cell for it")
+	}
+	s, err := d.Make(t.Context(), class)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tier := assign(t, s, rev); tier != rouse.TierCell {
+		t.Errorf("tier %q, want cell", tier)
+	}
+	if has := engineImages(t, api, h.addr); len(has) > 0 {
+		t.Errorf("the engine has %q", has)
+	}
+	if n := h.gets.Load(); n != 2 { // the configuration and one layer
+		t.Errorf("%d blobs were read", n)
+	}
+	if removed, err := d.Collect(t.Context(), []rouse.Spec{rev.Spec}); err != nil || removed != 0 {
+		t.Errorf("%d things were removed, %v", removed, err)
+	}
+}
+
+func TestTheEnginePullsAnImageThatNoCellCanBeUsedFor(t *testing.T) {
+	for name, lose := range map[string]func(*testing.T, *images){
+		"mounts are refused": func(_ *testing.T, i *images) { i.broken = true },
+		"its files are lost": func(t *testing.T, i *images) { i.Store = newImages(t).Store },
+	} {
+		t.Run(name, func(t *testing.T) {
+			api, h, unpacked := engine(t), newHouse(t), newImages(t)
+			d, rev := fetched(t, api, h, unpacked)
+			lose(t, unpacked)
+			class, ok := d.CellFor(t.Context(), driver.Plain(rev))
+			if !ok {
+				class = driver.Plain(rev)
+			}
+			s, err := d.Make(t.Context(), class)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Stop(context.WithoutCancel(t.Context()))
+			endpoint, err := s.Assign(t.Context(), rev)
+			if err != nil {
+				t.Fatal(err)
+			}
+			endpoint.Stdout.Close()
+			endpoint.Stderr.Close()
+			if has := engineImages(t, api, h.addr); len(has) != 1 {
+				t.Errorf("the engine has %q", has)
+			}
+		})
+	}
+}
+
+func TestAPrivateImageIsPulledByTheEngineWhereThereAreNoCells(t *testing.T) {
+	api, h := engine(t), newHouse(t)
+	w := world(t)
+	ref := h.push(t, "shop/fn:1", w.Program, nil)
+	t.Cleanup(func() { dropImages(t, api, h.addr) })
+	host := startWith(t, w, agentProgram(t), loginOnly{newImages(t)})
+	t.Cleanup(host.Crash)
+	spec := rouse.DefaultSpec()
+	spec.Contract, spec.Artifact.Image = rouse.ContractHTTP, ref
+	if spec, err := host.Driver.Check(t.Context(), spec, nil); err != nil || spec.Artifact.ImageID == "" {
+		t.Fatalf("%+v, %v", spec.Artifact, err)
+	}
+	if has := engineImages(t, api, h.addr); len(has) != 1 {
+		t.Errorf("the engine has %q", has)
+	}
+}
+
+func TestCheckSaysWhatIsWrongWithAPublishedImage(t *testing.T) {
+	api, h := engine(t), newHouse(t)
+	w := world(t)
+	host := startWith(t, w, agentProgram(t), newImages(t))
+	t.Cleanup(host.Crash)
+	t.Cleanup(func() { dropImages(t, api, h.addr) })
+	foreign := h.push(t, "foreign:1", w.Program, func(c *v1.ConfigFile) { c.Architecture = "s390x" })
+	bare := h.push(t, "bare:1", w.Program, func(c *v1.ConfigFile) { c.Config.Entrypoint = nil })
+	for ref, want := range map[string]string{
+		foreign:          "it is for linux/s390x, and this machine is",
+		bare:             "it has no entry point; give a command",
+		h.addr + "/no:1": "not on this engine and cannot be pulled: the registry " + h.addr + " has no such image",
+	} {
+		spec := rouse.DefaultSpec()
+		spec.Artifact.Image = ref
+		if _, err := host.Driver.Check(t.Context(), spec, nil); rouse.CodeOf(err) == rouse.Internal || !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("%s: error %v, want %q", ref, err, want)
+		}
+	}
+	h.closed.Store(true)
+	spec := rouse.DefaultSpec()
+	spec.Artifact.Image = h.addr + "/other:1"
+	if _, err := host.Driver.Check(t.Context(), spec, nil); err == nil || !strings.Contains(err.Error(), "`docker login "+h.addr+"` is needed") {
+		t.Errorf("nobody is let in: %v", err)
+	}
+}
+
+// loginOnly unpacks nothing.
+type loginOnly struct{ *images }
+
+func (loginOnly) Probe() error { return errors.New("not here") }
+
+// ann may push.
+type ann struct{}
+
+func (ann) Resolve(authn.Resource) (authn.Authenticator, error) {
+	return &authn.Basic{Username: "ann", Password: "secret"}, nil
+}
