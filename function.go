@@ -211,6 +211,10 @@ func (s *Spec) Validate() error {
 		return Errorf(Invalid, "runtime %q: an image brings its own; leave it out", clip(s.Runtime, 40))
 	case s.Artifact.Code != "" && s.Runtime == "":
 		return Errorf(Invalid, "runtime: missing; code needs one")
+	case s.Artifact.Image != "" && len(s.Layers) > 0:
+		return Errorf(Invalid, "layers: an image brings its own files; only code has layers")
+	case len(s.Layers) > maxLayers:
+		return Errorf(Invalid, "layers: %d, must be at most %d", len(s.Layers), maxLayers)
 	case s.Artifact.Image == "" && s.Image != nil:
 		return Errorf(Invalid, "image_config: only an image has one; for code give a command")
 	case s.Image != nil && s.Image.Directory != "" && !strings.HasPrefix(s.Image.Directory, "/"):
@@ -230,6 +234,9 @@ func (s *Spec) Validate() error {
 	}
 	return validateEnvironment(s.Environment)
 }
+
+// maxLayers is AWS Lambda's limit.
+const maxLayers = 5
 
 // maxEnvironment is AWS Lambda's limit on all variables together.
 const maxEnvironment = 4 * KB

@@ -46,6 +46,8 @@ const (
 // Layout is where things are in a sandbox.
 type Layout struct {
 	Task        string // the code: /var/task
+	Opt         string // the layers: /opt; "" when there are none outside of it
+	Bootstrap   string // the program of runtime provided, if it is not the code's own
 	Runtime     string // the bootstraps: /var/runtime
 	Tmp         string
 	Interpreter string // the interpreter's path on a host; "" in images, which have it in PATH

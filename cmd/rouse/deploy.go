@@ -150,6 +150,9 @@ func (d deployer) deploy(ctx context.Context, dir string, fn project.Named, whol
 			return err
 		}
 	}
+	if spec.Layers, err = d.uploadLayers(ctx, dir, fn, show); err != nil {
+		return err
+	}
 	began := time.Now()
 	done, err := d.client.Deploy(ctx, rouse.Deployment{Name: fn.Name, Spec: spec, Settings: settings, Wait: d.wait},
 		func(message string) { show.say("%s: %s", fn.Name, message) })

@@ -24,32 +24,53 @@ func (d deployer) upload(ctx context.Context, dir string, fn project.Named, show
 		what = fn.Model
 	}
 	path := project.Path(dir, what)
-	info, err := os.Stat(path)
-	if err != nil {
-		return rouse.Artifact{}, rouse.Errorf(rouse.Invalid, "%v", err)
-	}
 	show.say("%s: uploading %s", fn.Name, what)
-	write := func(w io.Writer) error {
-		_, err := pack.Dir(ctx, w, path)
-		return err
+	tick := func(sent int64) { show.tick("%s: uploading %s, %s", fn.Name, what, sizeText(sent)) }
+	if fn.Model == "" {
+		added, err := d.uploadTree(ctx, "code", what, path, tick)
+		return rouse.Artifact{Code: added.Digest, Size: added.Size}, err
 	}
-	size := int64(-1)
+	info, err := os.Stat(path)
 	switch {
-	case fn.Model != "" && info.IsDir():
+	case err != nil:
+		return rouse.Artifact{}, rouse.Errorf(rouse.Invalid, "%v", err)
+	case info.IsDir():
 		return rouse.Artifact{}, rouse.Errorf(rouse.Invalid, "model %s: is a folder; name the ONNX file", what)
-	case fn.Model != "":
-		write = func(w io.Writer) error { return packModel(w, path) }
-	case !info.IsDir() && filepath.Ext(path) != ".zip":
-		return rouse.Artifact{}, rouse.Errorf(rouse.Invalid, "code %s: must be a folder or a .zip archive", what)
-	case !info.IsDir():
-		size = info.Size()
-		write = func(w io.Writer) error { return copyFile(w, path) }
 	}
-	added, err := d.send(ctx, size, write, func(sent int64) { show.tick("%s: uploading %s, %s", fn.Name, what, sizeText(sent)) })
-	if err != nil {
-		return rouse.Artifact{}, err
+	added, err := d.send(ctx, -1, func(w io.Writer) error { return packModel(w, path) }, tick)
+	return rouse.Artifact{Code: added.Digest, Size: added.Size}, err
+}
+
+// uploadLayers sends a function's layers and returns how a spec names them.
+func (d deployer) uploadLayers(ctx context.Context, dir string, fn project.Named, show *progress) (digests []string, err error) {
+	for _, layer := range fn.Layers {
+		show.say("%s: uploading %s", fn.Name, layer)
+		added, err := d.uploadTree(ctx, "layer", layer, project.Path(dir, layer), func(sent int64) {
+			show.tick("%s: uploading %s, %s", fn.Name, layer, sizeText(sent))
+		})
+		if err != nil {
+			return nil, err
+		}
+		digests = append(digests, added.Digest)
 	}
-	return rouse.Artifact{Code: added.Digest, Size: added.Size}, nil
+	return digests, nil
+}
+
+// uploadTree sends a folder or an archive, which the user called what.
+func (d deployer) uploadTree(ctx context.Context, field, what, path string, sent func(int64)) (adminapi.Artifact, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return adminapi.Artifact{}, rouse.Errorf(rouse.Invalid, "%s: %v", field, err)
+	case info.IsDir():
+		return d.send(ctx, -1, func(w io.Writer) error {
+			_, err := pack.Dir(ctx, w, path)
+			return err
+		}, sent)
+	case filepath.Ext(path) != ".zip":
+		return adminapi.Artifact{}, rouse.Errorf(rouse.Invalid, "%s %s: must be a folder or a .zip archive", field, what)
+	}
+	return d.send(ctx, info.Size(), func(w io.Writer) error { return copyFile(w, path) }, sent)
 }
 
 // send uploads what write writes while it is being written.

@@ -98,8 +98,8 @@ func refused(t *testing.T, archive []byte, code rouse.Code, want string) {
 	left(t, s)
 	count := 0
 	filepath.WalkDir(outside, func(string, fs.DirEntry, error) error { count++; return nil }) //nolint:errcheck // counts only
-	if count != 6 {                                                                           // outside, store, artifacts, sha256, packages, tmp
-		t.Errorf("%d paths where 6 were before", count)
+	if count != 7 {                                                                           // outside, store, artifacts, sha257, packages, tmp
+		t.Errorf("%d paths where 7 were before", count)
 	}
 }
 

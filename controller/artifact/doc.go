@@ -3,6 +3,7 @@
 //
 //	artifacts/
 //	├── sha256/<hex>/   one finished tree; never changes
+//	├── merged/<hex>/   several trees over one another, of links to their files
 //	├── packages/<hex>  an archive as it was uploaded, where somebody may ask for it again
 //	└── tmp/            uploads and trees in the making; emptied at Open
 //

@@ -57,13 +57,13 @@ func Open(dir string, o Options) (*Store, error) {
 	if err := os.RemoveAll(filepath.Join(dir, staging)); err != nil {
 		return nil, fmt.Errorf("emptying the artifacts' temporary folder: %w", err)
 	}
-	for sub, mode := range map[string]fs.FileMode{algorithm: 0o755, packages: 0o700, staging: 0o700} {
+	for sub, mode := range map[string]fs.FileMode{algorithm: 0o755, packages: 0o700, merged: 0o755, staging: 0o700} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), mode); err != nil {
 			return nil, fmt.Errorf("making the artifacts' folder: %w", err)
 		}
 	}
 	// Functions run under other users; a umask must not lock them out.
-	for _, public := range []string{dir, filepath.Join(dir, algorithm)} {
+	for _, public := range []string{dir, filepath.Join(dir, algorithm), filepath.Join(dir, merged)} {
 		if err := os.Chmod(public, 0o755); err != nil {
 			return nil, fmt.Errorf("opening the artifacts to readers: %w", err)
 		}
@@ -146,7 +146,7 @@ func (s *Store) Collect(ctx context.Context, keep func(digest string) bool) (rem
 			return removed, fmt.Errorf("removing %s: %w", digest, err)
 		}
 	}
-	return removed, nil
+	return removed, s.collectMerged(keep)
 }
 
 // withdraw takes a tree's name away, at once and for good, and returns where it

@@ -99,10 +99,15 @@ func (c *Catalog) check(ctx context.Context, d *rouse.Deployment, report func(st
 			return rouse.Settings{}, rouse.Errorf(rouse.Invalid, "artifact %.80q: no such code was uploaded", code)
 		}
 	}
+	for _, layer := range d.Spec.Layers {
+		if _, ok := c.cfg.Artifacts.Path(layer); !ok {
+			return rouse.Settings{}, rouse.Errorf(rouse.Invalid, "layer %.80q: no such layer was uploaded", layer)
+		}
+	}
 	// The driver knows the runtimes: one that does not exist is said first.
 	var err error
-	if d.Spec, err = c.cfg.Checker.Check(ctx, d.Spec, report); err != nil || code == "" {
-		return settings, err
+	if d.Spec, err = c.cfg.Checker.Check(ctx, d.Spec, report); err != nil || code == "" || len(d.Spec.Layers) > 0 {
+		return settings, err // a layer may bring the handler
 	}
 	return settings, checkHandler(dir, d.Spec)
 }

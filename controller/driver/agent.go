@@ -85,4 +85,8 @@ type Planner interface {
 type Artifacts interface {
 	// Path is the folder of unpacked code; ok is false when it is not here.
 	Path(digest string) (dir string, ok bool)
+	// Merged is the folder of several trees, the later over the earlier; "" for
+	// none. It blocks on the disk the first time. A tree that is not here is a
+	// StartFailed error.
+	Merged(digests []string) (dir string, err error)
 }

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"strings"
 
 	"github.com/rousehq/rouse"
 )
@@ -55,6 +56,7 @@ type Class struct {
 	Image  string // image id, or the runtime's base image
 	Source string // where an image can be had again that is not on this host any more; may be ""
 	Code   string // digest of the code that is mounted
+	Layers string // digests of what is merged at /opt, with commas between
 	Memory rouse.Bytes
 	Tmp    rouse.Bytes
 	CPU    float64
@@ -75,8 +77,17 @@ func Plain(rev rouse.Revision) Class {
 		Image:   image,
 		Source:  rev.Spec.Artifact.Source,
 		Code:    rev.Spec.Artifact.Code,
+		Layers:  strings.Join(rev.Spec.Layers, ","),
 		Memory:  rev.Spec.Memory,
 		Tmp:     rev.Spec.Tmp,
 		CPU:     rev.Spec.CPU,
 	}
+}
+
+// Opt is the folder of a class's layers; "" when it has none.
+func (c Class) Opt(a Artifacts) (dir string, err error) {
+	if c.Layers == "" {
+		return "", nil
+	}
+	return a.Merged(strings.Split(c.Layers, ","))
 }

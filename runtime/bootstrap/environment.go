@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"cmp"
 	"maps"
 	"path"
 	"slices"
@@ -41,18 +42,29 @@ func environment(rev rouse.Revision, e entry, l rouse.Layout) ([]string, error) 
 
 // ofCode are the defaults of sandboxes whose files Rouse chooses.
 func ofCode(env map[string]string, spec rouse.Spec, e entry, l rouse.Layout) {
-	env["PATH"] = "/usr/local/bin:/usr/bin:/bin:/opt/bin"
+	opt := cmp.Or(l.Opt, "/opt")
+	env["PATH"] = "/usr/local/bin:/usr/bin:/bin:" + path.Join(opt, "bin")
 	if l.Interpreter != "" {
 		env["PATH"] = path.Dir(l.Interpreter) + ":" + env["PATH"]
 	}
 	env["LANG"] = "C.UTF-8" // AWS says en_US.UTF-8, which small images do not have
 	env["HOME"] = l.Tmp     // the only place that can be written
-	env["LD_LIBRARY_PATH"] = strings.Join([]string{l.Task, path.Join(l.Task, "lib"), "/opt/lib"}, ":")
+	env["LD_LIBRARY_PATH"] = strings.Join([]string{l.Task, path.Join(l.Task, "lib"), path.Join(opt, "lib")}, ":")
+	if e.family == node {
+		version := "node" + strings.TrimSuffix(strings.TrimPrefix(e.name, "nodejs"), ".x")
+		env["NODE_PATH"] = strings.Join([]string{
+			path.Join(opt, "nodejs", version, "node_modules"), path.Join(opt, "nodejs/node_modules"), path.Join(l.Runtime, "node_modules"),
+		}, ":")
+	}
 	if e.family == python {
 		env["PYTHONDONTWRITEBYTECODE"] = "1" // code is content-addressed and stays as it is
 		if spec.Contract == rouse.ContractHTTP {
 			env["PYTHONUNBUFFERED"] = "1"
 			env["PYTHONPATH"] = l.Task
+		}
+		if opt != "/opt" { // where the runtime does not look by itself
+			env["PYTHONPATH"] = strings.TrimPrefix(env["PYTHONPATH"]+":", ":") +
+				path.Join(opt, "python/lib", e.name, "site-packages") + ":" + path.Join(opt, "python")
 		}
 	}
 }

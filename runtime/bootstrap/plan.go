@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -64,7 +65,7 @@ func argv(spec rouse.Spec, e entry, l rouse.Layout) []string {
 		if spec.Contract == rouse.ContractHTTP && spec.Handler != "" {
 			return []string{path.Join(l.Task, spec.Handler)}
 		}
-		return []string{path.Join(l.Task, "bootstrap")}
+		return []string{cmp.Or(l.Bootstrap, path.Join(l.Task, "bootstrap"))}
 	case model:
 		return []string{program, "--model", path.Join(l.Task, modelFile(spec))}
 	case python:

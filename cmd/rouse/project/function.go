@@ -32,6 +32,11 @@ type Function struct {
 	Health   string          `yaml:"health" doc:"path that answers 2xx once the code is ready (contract http)"`
 	Command  Command         `yaml:"command" doc:"command to run instead of the image's or runtime's own; $PORT is replaced"`
 
+	Layers     []string `yaml:"layer" doc:"folders or zip archives that are joined at /opt, the later over the earlier (with code)"`
+	EntryPoint Command  `yaml:"entrypoint" doc:"entry point to use instead of the image's"`
+	Args       Command  `yaml:"args" doc:"arguments of the entry point, instead of the image's"`
+	WorkDir    string   `yaml:"workdir" doc:"folder to start in, instead of the image's"`
+
 	Env     map[string]string `yaml:"env" doc:"environment variables" short:"e"`
 	EnvFile []string          `yaml:"env_file" doc:"files with KEY=VALUE lines; env wins over them"`
 
@@ -74,6 +79,9 @@ func (f *Function) Spec(dir string) (rouse.Spec, error) {
 	}
 	spec.Artifact.Image = f.Image
 	spec.Runtime, spec.Handler, spec.Health, spec.Command = f.Runtime, f.Handler, f.Health, f.Command
+	if len(f.EntryPoint) > 0 || len(f.Args) > 0 || f.WorkDir != "" {
+		spec.Image = &rouse.ImageConfig{EntryPoint: f.EntryPoint, Command: f.Args, Directory: f.WorkDir}
+	}
 	if f.Model != "" {
 		spec.Runtime, spec.Contract = "onnx", rouse.ContractHTTP
 	}
@@ -117,6 +125,10 @@ func (f *Function) checkArtifact() error {
 		return rouse.Errorf(rouse.Invalid, "image, code and model exclude one another: give one of them")
 	case f.Model != "" && (f.Runtime != "" || f.Handler != ""):
 		return rouse.Errorf(rouse.Invalid, "a model brings its own runtime and handler; leave them out")
+	case f.Code == "" && len(f.Layers) > 0:
+		return rouse.Errorf(rouse.Invalid, "layer: only code has layers; an image or a model brings its own files")
+	case f.Image == "" && (len(f.EntryPoint) > 0 || len(f.Args) > 0 || f.WorkDir != ""):
+		return rouse.Errorf(rouse.Invalid, "entrypoint, args and workdir: only an image has them; for code give a command")
 	case f.Code != "" && f.Runtime == "":
 		return rouse.Errorf(rouse.Invalid, "runtime: missing; code needs one, such as python3.11, nodejs20.x or provided")
 	}

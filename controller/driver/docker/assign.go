@@ -4,12 +4,16 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"os"
+	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver"
 )
 
 // Assign plans rev's process and has the agent start it.
@@ -47,7 +51,7 @@ func (s *sandbox) plan(ctx context.Context, rev rouse.Revision, read func(contex
 		return rouse.Launch{}, err
 	}
 	command, err := s.d.Planner.Plan(rev, rouse.Layout{
-		Task: taskDir, Runtime: runtimeDir, Tmp: tmpDir, RuntimeAPI: runtimeAPI, Port: strconv.Itoa(httpPort),
+		Task: taskDir, Opt: optDir, Bootstrap: s.bootstrap(rev), Runtime: runtimeDir, Tmp: tmpDir, RuntimeAPI: runtimeAPI, Port: strconv.Itoa(httpPort),
 	})
 	if err != nil {
 		return rouse.Launch{}, err
@@ -80,6 +84,25 @@ func (s *sandbox) plan(ctx context.Context, rev rouse.Revision, read func(contex
 		l.Port = httpPort
 	}
 	return l, nil
+}
+
+// bootstrap is the program of runtime provided where a layer brings it and the
+// code does not, as a path in the sandbox; else "".
+func (s *sandbox) bootstrap(rev rouse.Revision) string {
+	const name = "bootstrap"
+	class := driver.Plain(rev)
+	opt, err := class.Opt(s.d.Artifacts)
+	if err != nil || opt == "" {
+		return ""
+	}
+	code, _ := s.d.Artifacts.Path(class.Code)
+	if _, err := os.Stat(filepath.Join(code, name)); err == nil {
+		return ""
+	}
+	if _, err := os.Stat(filepath.Join(opt, name)); err != nil {
+		return ""
+	}
+	return path.Join(optDir, name)
 }
 
 // layered joins environments; where two name a variable, the later one has it.

@@ -16,6 +16,7 @@ const (
 	agentPath  = "/rouse-agent"
 	socketDir  = "/rouse"
 	taskDir    = "/var/task"
+	optDir     = "/opt"
 	runtimeDir = "/var/runtime"
 	tmpDir     = "/tmp"
 	runtimeAPI = "127.0.0.1:9001"
@@ -41,9 +42,9 @@ var defaultCaps = []string{
 	"NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
 }
 
-// configuration is the container of a sandbox of class c. code is the folder
-// of its code on the host, or "".
-func (d *Driver) configuration(s *sandbox, c driver.Class, code string) (*container.Config, *container.HostConfig) {
+// configuration is the container of a sandbox of class c. code and opt are the
+// folders of its code and its layers on the host, or "".
+func (d *Driver) configuration(s *sandbox, c driver.Class, code, opt string) (*container.Config, *container.HostConfig) {
 	config := &container.Config{
 		Image:       s.image.id,
 		User:        "0:0", // the agent's; it starts the function as the image's user
@@ -78,6 +79,9 @@ func (d *Driver) configuration(s *sandbox, c driver.Class, code string) (*contai
 	}
 	if code != "" {
 		hostConfig.Mounts = append(hostConfig.Mounts, bind(code, taskDir))
+	}
+	if opt != "" {
+		hostConfig.Mounts = append(hostConfig.Mounts, bind(opt, optDir))
 	}
 	for _, volume := range s.image.volumes {
 		// The engine's own volumes have no size, and a function would fill the disk.

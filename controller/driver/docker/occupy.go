@@ -78,7 +78,7 @@ func (s *sandbox) occupy(ctx context.Context, rev rouse.Revision) (_ rouse.Endpo
 
 // rootOf is what a cell's root has to be for a class.
 func (d *Driver) rootOf(img image, c driver.Class) (mount.Root, error) {
-	layers, err := d.Roots.Layers(img.id, targets(img, c.Code != ""))
+	layers, err := d.Roots.Layers(img.id, targets(img, c))
 	if err != nil {
 		return mount.Root{}, &unfit{err}
 	}
@@ -94,6 +94,13 @@ func (d *Driver) rootOf(img image, c driver.Class) (mount.Root, error) {
 			return mount.Root{}, errNoCode()
 		}
 		root.Binds = []mount.Bind{{Source: code, Target: taskDir}}
+	}
+	opt, err := c.Opt(d.Artifacts)
+	if err != nil {
+		return mount.Root{}, err
+	}
+	if opt != "" {
+		root.Binds = append(root.Binds, mount.Bind{Source: opt, Target: optDir})
 	}
 	return root, nil
 }

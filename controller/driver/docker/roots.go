@@ -147,11 +147,14 @@ func (d *Driver) Collect(ctx context.Context, specs []rouse.Spec) (int, error) {
 }
 
 // targets are the places of a cell's root that something is mounted on.
-func targets(img image, code bool) map[string]bool {
+func targets(img image, c driver.Class) map[string]bool {
 	all := mount.Kept()
 	all[tmpDir] = true
-	if code {
+	if c.Code != "" {
 		all[taskDir] = true
+	}
+	if c.Layers != "" {
+		all[optDir] = true
 	}
 	for _, volume := range img.volumes {
 		all[volume] = true

@@ -102,15 +102,19 @@ func (s *sandbox) create(ctx context.Context, c driver.Class) error {
 			return errNoCode()
 		}
 	}
+	opt, err := c.Opt(s.d.Artifacts)
+	if err != nil {
+		return err
+	}
 	if c.Network == rouse.NetworkEgress {
 		if err := s.d.ensureNetwork(ctx); err != nil {
 			return err
 		}
 	}
-	config, hostConfig := s.d.configuration(s, c, code)
+	config, hostConfig := s.d.configuration(s, c, code, opt)
 	// Given up halfway, the engine would make it all the same.
 	s.container = "rouse-" + string(s.id) // its name, until the engine says its id
-	err := call(context.WithoutCancel(ctx), "creating a container", func(ctx context.Context) error {
+	err = call(context.WithoutCancel(ctx), "creating a container", func(ctx context.Context) error {
 		made, err := s.d.api.ContainerCreate(ctx, config, hostConfig, nil, nil, s.container)
 		if err == nil {
 			s.container = made.ID

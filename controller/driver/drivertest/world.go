@@ -125,6 +125,14 @@ func (a artifacts) Path(digest string) (string, bool) {
 	return dir, ok
 }
 
+// Merged knows one layer at a time; joining them is package artifact's.
+func (a artifacts) Merged(digests []string) (string, error) {
+	if len(digests) == 0 {
+		return "", nil
+	}
+	return a[digests[len(digests)-1]], nil
+}
+
 // planner runs the program "fn" of the code, or the image's own entry point,
 // or what the spec says.
 type planner struct{}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,12 +49,16 @@ func (s *sandbox) launch(ctx context.Context, rev rouse.Revision) (rouse.Launch,
 			return rouse.Launch{}, &rouse.Error{Code: rouse.StartFailed, Message: "the code is closed to the users that functions run as", Cause: err}
 		}
 	}
+	opt, err := driver.Plain(rev).Opt(s.d.Artifacts)
+	if err != nil {
+		return rouse.Launch{}, err
+	}
 	interpreter, err := s.d.interpreter(ctx, rev.Spec.Runtime)
 	if err != nil {
 		return rouse.Launch{}, err
 	}
 	command, err := s.d.Planner.Plan(rev, rouse.Layout{
-		Task: task, Runtime: s.d.bootstraps(), Tmp: s.tmpDir(), Interpreter: interpreter,
+		Task: task, Opt: opt, Bootstrap: bootstrap(task, opt), Runtime: s.d.bootstraps(), Tmp: s.tmpDir(), Interpreter: interpreter,
 		RuntimeAPI: rouse.AddrVar, Port: rouse.PortVar,
 	})
 	if err != nil {
@@ -77,6 +83,22 @@ func (s *sandbox) launch(ctx context.Context, rev rouse.Revision) (rouse.Launch,
 		l.RuntimeAPI = "127.0.0.1:0"
 	}
 	return l, nil
+}
+
+// bootstrap is the program of runtime provided where a layer brings it and the
+// code does not; else "".
+func bootstrap(task, opt string) string {
+	const name = "bootstrap"
+	if opt == "" {
+		return ""
+	}
+	if _, err := os.Stat(filepath.Join(task, name)); err == nil {
+		return ""
+	}
+	if _, err := os.Stat(filepath.Join(opt, name)); err != nil {
+		return ""
+	}
+	return filepath.Join(opt, name)
 }
 
 // withDefaults adds the variables that env does not have.
