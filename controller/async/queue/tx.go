@@ -2,11 +2,13 @@ package queue
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/controller/store"
 )
 
@@ -220,6 +222,48 @@ func (t *Tx) Remove(q *Queue, seq uint64, keep bool) bool {
 		t.forget(seq)
 	}
 	return true
+}
+
+// Return makes a message ready again that Remove took out of a standard queue
+// and kept.
+func (t *Tx) Return(q *Queue, seq uint64) { t.enqueue(q, "", seq) }
+
+// Leased are some of a queue's leased messages. An earlier process may have
+// leased them.
+func (t *Tx) Leased(q *Queue, most int) []uint64 {
+	var seqs []uint64
+	from := queueKey('d', q.number)
+	for k, v := range t.Scan(from, after(from)) {
+		if v[0] != leased {
+			continue
+		}
+		if seqs = append(seqs, lastSeq(k)); len(seqs) == most {
+			break
+		}
+	}
+	return seqs
+}
+
+// Messages are some of a queue's messages, wherever they are: those that are
+// ready first, each kind the oldest first.
+func (q *Queue) Messages(r store.Reader, most int) []uint64 {
+	return (&Tx{Tx: readOnly{r}}).messages(q, most, math.MaxUint64)
+}
+
+// readOnly lets what only reads in a transaction read in a view.
+type readOnly struct{ store.Reader }
+
+func (readOnly) Put(_, _ []byte) { panic("queue: a write in a view") }
+func (readOnly) Delete(_ []byte) { panic("queue: a write in a view") }
+
+// Read decodes the message at seq. It is the caller's own copy; a message that
+// does not exist is a NotFound error.
+func Read(r store.Reader, seq uint64) (*Message, error) {
+	m, _, ok := (&Tx{Tx: readOnly{r}}).message(seq)
+	if !ok {
+		return nil, rouse.Errorf(rouse.NotFound, "no such message")
+	}
+	return m, nil
 }
 
 // Forget removes the record of a message that is in no queue any more.

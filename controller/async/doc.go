@@ -1,0 +1,84 @@
+// Package async runs functions later: a job that was accepted is on disk, is run
+// at least once, retried as Lambda does, and its end is kept for a while. Each
+// function has a queue of its own (package queue), taken from by a dispatcher of
+// its own, so that no function delays another.
+//
+// Beside the queues' tables the space has these. seq is where the job's request
+// lies in table m, and the first part of its id:
+//
+//	J seq            → JSON of the job's status; missing until it is first run
+//	P seq            → what the function answered, unless it is large and lies in a file
+//	E q ^seq         → the jobs of a function that have ended, newest first; one byte, the state
+//	O seq            → JSON of a notice: somebody is still to be told of the job's end
+//	X time seq       → when an ended job is forgotten
+//	I q key          → an idempotency key's job, and until when it counts
+//	Y time q key     → when an idempotency key is forgotten
+//	Z name           → the function is paused
+//
+// design.md tells a job's life and what is durable when.
+package async
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/async/queue"
+	"github.com/rousehq/rouse/controller/store"
+)
+
+// Invoker runs jobs.
+type Invoker interface {
+	// Invoke runs one attempt and blocks until it has ended. When ctx ends the
+	// attempt is stopped. An error means that the function had no say: it is
+	// throttled, missing, or the platform failed. What it did itself, errors
+	// included, is an Outcome.
+	Invoke(ctx context.Context, a Attempt) (Outcome, error)
+	// Capacity says how much of fn can run now. It must not block.
+	Capacity(fn rouse.FunctionName) Capacity
+}
+
+// Capacity bounds a function's attempts.
+type Capacity struct {
+	Most    int           // at once; less than 1 counts as 1
+	Zero    bool          // its reserved concurrency is 0: nothing may run
+	Longest time.Duration // an attempt takes, waiting included
+}
+
+// Ender is told of jobs that have ended.
+type Ender interface {
+	// Wants says whether anybody is to be told of the job's end. It must not block.
+	Wants(j *Job) bool
+	// Ended tells them. It is called at least once, and again later when it
+	// returns an error. The job has its request and its result.
+	Ended(ctx context.Context, j *Job) error
+}
+
+// Observer is told of what happens, to measure it. Its methods must not block.
+type Observer interface {
+	JobAccepted(fn rouse.FunctionName)
+	// JobStarted tells how long a job waited after it could have been run.
+	JobStarted(fn rouse.FunctionName, waited time.Duration)
+	// JobEnded tells of an end, JobRetried of an attempt that is not the last.
+	JobEnded(fn rouse.FunctionName, c Condition)
+	JobRetried(fn rouse.FunctionName)
+}
+
+// Config is what an engine works with. Ender, Observer and Policy may be nil.
+type Config struct {
+	Space   store.Space
+	Dir     string // for large results
+	Clock   *queue.Clock
+	Invoker Invoker
+	Ender   Ender
+	// Policy says how a function's jobs are retried; nil is DefaultPolicy for all.
+	Policy   func(rouse.FunctionName) Policy
+	Observer Observer
+	// KeepResults is how long a job that has ended is kept; 0 is a day. Those
+	// that did not succeed are kept for KeepDead; 0 is 14 days.
+	KeepResults, KeepDead time.Duration
+	// MaxPayload and MaxResult bound a job; 0 is 6 MB and 64 MB.
+	MaxPayload, MaxResult rouse.Bytes
+	Log                   *slog.Logger
+}

@@ -1,0 +1,560 @@
+package async
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/async/queue"
+	"github.com/rousehq/rouse/controller/store"
+	"github.com/rousehq/rouse/controller/store/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// functions is an Invoker whose functions are Go ones.
+type functions struct {
+	mu   sync.Mutex
+	do   map[rouse.FunctionName]func(context.Context, Attempt) (Outcome, error)
+	most map[rouse.FunctionName]int
+	zero map[rouse.FunctionName]bool
+	seen []time.Time // when attempts began
+	now  map[rouse.FunctionName]int
+	peak map[rouse.FunctionName]int
+}
+
+func newFunctions() *functions {
+	return &functions{
+		do:   map[rouse.FunctionName]func(context.Context, Attempt) (Outcome, error){},
+		most: map[rouse.FunctionName]int{}, zero: map[rouse.FunctionName]bool{},
+		now: map[rouse.FunctionName]int{}, peak: map[rouse.FunctionName]int{},
+	}
+}
+
+func (f *functions) Invoke(ctx context.Context, a Attempt) (Outcome, error) {
+	fn := a.Request.Ref.Name
+	f.mu.Lock()
+	f.seen = append(f.seen, time.Now())
+	f.now[fn]++
+	f.peak[fn] = max(f.peak[fn], f.now[fn])
+	do := f.do[fn]
+	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		f.now[fn]--
+		f.mu.Unlock()
+	}()
+	if do == nil {
+		return Outcome{Payload: append([]byte("answer to "), a.Request.Payload...)}, nil
+	}
+	return do(ctx, a)
+}
+
+func (f *functions) Capacity(fn rouse.FunctionName) Capacity {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return Capacity{Most: max(f.most[fn], 1), Zero: f.zero[fn], Longest: time.Minute}
+}
+
+func fails(context.Context, Attempt) (Outcome, error) {
+	return Outcome{Failure: &Failure{Code: rouse.FunctionError, Message: "boom", Type: "Boom"}}, nil
+}
+
+func refuses(context.Context, Attempt) (Outcome, error) {
+	return Outcome{}, rouse.Errorf(rouse.Throttled, "busy")
+}
+
+// hangs until its attempt is stopped.
+func hangs(ctx context.Context, _ Attempt) (Outcome, error) {
+	<-ctx.Done()
+	return Outcome{}, context.Cause(ctx)
+}
+
+type bench struct {
+	t     *testing.T
+	f     *functions
+	space store.Space
+	cfg   Config
+	*Engine
+}
+
+func open(t *testing.T, space store.Space, f *functions, change func(*Config)) *bench {
+	t.Helper()
+	cfg := Config{Space: space, Dir: t.TempDir(), Clock: queue.NewClock(time.Now(), 1), Invoker: f, Log: slog.New(slog.DiscardHandler)}
+	if change != nil {
+		change(&cfg)
+	}
+	e, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &bench{t: t, f: f, space: space, cfg: cfg, Engine: e}
+}
+
+// stop ends the engine as an operator would who has no patience.
+func (b *bench) stop() {
+	b.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := b.Close(ctx); err != nil {
+		b.t.Error(err)
+	}
+}
+
+func (b *bench) submit(fn rouse.FunctionName, payload string, change ...func(*Request)) *Job {
+	b.t.Helper()
+	r := Request{Ref: rouse.Ref{Name: fn, Qualifier: rouse.Latest}, Payload: []byte(payload)}
+	for _, c := range change {
+		c(&r)
+	}
+	j, _, err := b.Submit(b.t.Context(), r)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return j
+}
+
+// ended waits for a job's end and checks how it ended.
+func (b *bench) ended(id string, state State, c Condition, attempts int) *Job {
+	b.t.Helper()
+	j, err := b.Wait(b.t.Context(), id)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if j.State != state || j.Condition != c || j.Attempts != attempts {
+		b.t.Errorf("the job is %s (%s) after %d attempts, want %s (%s) after %d", j.State, j.Condition, j.Attempts, state, c, attempts)
+	}
+	return j
+}
+
+// within runs a test with an engine in a bubble of its own time.
+func within(t *testing.T, change func(*Config), test func(t *testing.T, b *bench)) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, storetest.NewSpace(), newFunctions(), change)
+		defer b.stop()
+		test(t, b)
+	})
+}
+
+func TestAJobIsRunAndItsAnswerKept(t *testing.T) {
+	within(t, nil, func(t *testing.T, b *bench) {
+		j := b.ended(b.submit("f", "x").ID, Succeeded, Success, 1)
+		answer, err := b.Payload(t.Context(), j)
+		if err != nil || string(answer) != "answer to x" || j.Result.Size != len(answer) {
+			t.Errorf("answer %q of %+v, %v", answer, j.Result, err)
+		}
+		if got, err := b.Job(t.Context(), j.ID); err != nil || string(got.Request.Payload) != "x" {
+			t.Errorf("read again: %+v, %v", got, err)
+		}
+		for _, id := range []string{"", "x", "0198d4a2-1111-7111-8111-111111111111"} {
+			if _, err := b.Job(t.Context(), id); rouse.CodeOf(err) != rouse.NotFound {
+				t.Errorf("job %q: %v", id, err)
+			}
+		}
+	})
+}
+
+// The ladder of AWS: two retries, after one and two minutes.
+func TestAFunctionThatFailsIsRetriedTwice(t *testing.T) {
+	within(t, nil, func(t *testing.T, b *bench) {
+		b.f.do["f"] = fails
+		j := b.ended(b.submit("f", "x").ID, Failed, RetriesExhausted, 3)
+		if gaps := between(b.f.seen); !slices.Equal(gaps, []time.Duration{time.Minute, 2 * time.Minute}) {
+			t.Errorf("retried after %s", gaps)
+		}
+		if j.Error == nil || j.Error.Message != "boom" || j.Error.Type != "Boom" {
+			t.Errorf("error %+v", j.Error)
+		}
+	})
+}
+
+// Throttles are not the function's failures: a second, doubling to five minutes,
+// for six hours.
+func TestRefusalsAreRetriedUntilTheJobIsTooOld(t *testing.T) {
+	within(t, nil, func(t *testing.T, b *bench) {
+		b.f.do["f"] = refuses
+		j := b.ended(b.submit("f", "x").ID, Expired, EventAgeExceeded, 0)
+		gaps := between(b.f.seen)
+		want := []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300}
+		for i, w := range want {
+			if gaps[i] != w*time.Second {
+				t.Errorf("wait %d is %s, want %ds", i, gaps[i], w)
+			}
+		}
+		if age := j.Ended.Sub(j.Created); age > 6*time.Hour || age < 6*time.Hour-5*time.Minute {
+			t.Errorf("given up after %s, want just before 6h", age)
+		}
+	})
+}
+
+func between(times []time.Time) (gaps []time.Duration) {
+	for i := 1; i < len(times); i++ {
+		gaps = append(gaps, times[i].Sub(times[i-1]))
+	}
+	return gaps
+}
+
+// Recorded of AWS: MaximumEventAge=60 means no retry, since it would be too late.
+func TestTheAgeLimitLooksAhead(t *testing.T) {
+	within(t, nil, func(t *testing.T, b *bench) {
+		b.f.do["f"] = fails
+		began := time.Now()
+		b.ended(b.submit("f", "x", func(r *Request) { r.MaxAge = time.Minute }).ID, Expired, EventAgeExceeded, 1)
+		if took := time.Since(began); took != 0 {
+			t.Errorf("it took %s to know", took)
+		}
+	})
+}
+
+func TestAJobThatGrewTooOldInTheQueueIsNotRun(t *testing.T) {
+	within(t, nil, func(t *testing.T, b *bench) {
+		if err := b.Pause(t.Context(), "f"); err != nil {
+			t.Fatal(err)
+		}
+		j := b.submit("f", "x", func(r *Request) { r.MaxAge = time.Minute })
+		<-time.After(2 * time.Minute)
+		if err := b.Resume(t.Context(), "f"); err != nil {
+			t.Fatal(err)
+		}
+		b.ended(j.ID, Expired, EventAgeExceeded, 0)
+	})
+}
+
+func TestWithReservedConcurrencyZeroAJobEndsAtOnce(t *testing.T) {
+	within(t, nil, func(t *testing.T, b *bench) {
+		b.f.zero["f"] = true
+		b.ended(b.submit("f", "x").ID, Failed, ZeroReservedConcurrency, 0)
+	})
+}
+
+func TestAJobOfAFunctionThatIsGoneIsADeadLetterWithItsReason(t *testing.T) {
+	within(t, nil, func(t *testing.T, b *bench) {
+		b.f.do["f"] = func(context.Context, Attempt) (Outcome, error) {
+			return Outcome{}, rouse.Errorf(rouse.NotFound, "function \"f\" does not exist")
+		}
+		j := b.ended(b.submit("f", "x").ID, Failed, Rejected, 0)
+		if j.Error == nil || j.Error.Code != rouse.NotFound {
+			t.Errorf("error %+v", j.Error)
+		}
+	})
+}
+
+func TestAFunctionRunsAsManyAsItCanAndDelaysNobodyElse(t *testing.T) {
+	within(t, nil, func(t *testing.T, b *bench) {
+		b.f.most["slow"] = 3
+		b.f.do["stuck"] = hangs
+		b.f.do["slow"] = func(ctx context.Context, a Attempt) (Outcome, error) {
+			<-time.After(time.Second)
+			return Outcome{}, nil
+		}
+		stuck := b.submit("stuck", "x")
+		began := time.Now()
+		var ids []string
+		for range 9 {
+			ids = append(ids, b.submit("slow", "x").ID)
+		}
+		for _, id := range ids {
+			b.ended(id, Succeeded, Success, 1)
+		}
+		if took := time.Since(began); took != 3*time.Second || b.f.peak["slow"] != 3 {
+			t.Errorf("9 jobs of a second, 3 at once, took %s, %d at once", took, b.f.peak["slow"])
+		}
+		if j, err := b.Job(t.Context(), stuck.ID); err != nil || j.State != Running {
+			t.Errorf("the stuck one is %v, %v", j, err)
+		}
+	})
+}
+
+func TestADelayedJobWaits(t *testing.T) {
+	within(t, nil, func(t *testing.T, b *bench) {
+		began := time.Now()
+		j := b.submit("f", "x", func(r *Request) { r.Delay = 90 * time.Second })
+		if j, err := b.Job(t.Context(), j.ID); err != nil || j.State != Pending || !j.Next.Equal(began.Add(90*time.Second)) {
+			t.Errorf("meanwhile: %+v, %v", j, err)
+		}
+		b.ended(j.ID, Succeeded, Success, 1)
+		if took := time.Since(began); took != 90*time.Second {
+			t.Errorf("it ran after %s", took)
+		}
+	})
+}
+
+func TestTheSameKeyIsTheSameJobForADay(t *testing.T) {
+	within(t, nil, func(t *testing.T, b *bench) {
+		key := func(r *Request) { r.Key = "k" }
+		first := b.submit("f", "x", key)
+		if again := b.submit("f", "x", key); again.ID != first.ID {
+			t.Error("the same key made another job")
+		}
+		if other := b.submit("g", "x", key); other.ID == first.ID {
+			t.Error("another function's key is the same job")
+		}
+		_, _, err := b.Submit(t.Context(), Request{Ref: rouse.Ref{Name: "f"}, Key: "k", Payload: []byte("y")})
+		if rouse.CodeOf(err) != rouse.Conflict {
+			t.Errorf("the same key with another payload: %v", err)
+		}
+		<-time.After(25 * time.Hour)
+		if next := b.submit("f", "x", key); next.ID == first.ID {
+			t.Error("a day later it is still the same job")
+		}
+	})
+}
+
+func TestCancellingAQueuedAndARunningJob(t *testing.T) {
+	within(t, nil, func(t *testing.T, b *bench) {
+		b.f.do["f"] = hangs
+		running, queued := b.submit("f", "1"), b.submit("f", "2")
+		synctest.Wait()
+		for _, j := range []*Job{queued, running, running} {
+			got, err := b.Cancel(t.Context(), j.ID)
+			if err != nil || got.State != Cancelled || got.Condition != WasCancelled {
+				t.Errorf("cancelled: %+v, %v", got, err)
+			}
+		}
+		if len(b.f.seen) != 1 || b.Queued("f") != 0 {
+			t.Errorf("%d attempts, %d queued", len(b.f.seen), b.Queued("f"))
+		}
+	})
+}
+
+func TestAPausedFunctionRunsNothingEvenAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, storetest.NewSpace(), newFunctions(), nil)
+		if err := b.Pause(t.Context(), "f"); err != nil {
+			t.Fatal(err)
+		}
+		j := b.submit("f", "x")
+		b.stop()
+		b = open(t, b.space, b.f, nil)
+		defer b.stop()
+		<-time.After(time.Hour)
+		if len(b.f.seen) > 0 {
+			t.Error("it ran")
+		}
+		if stats, err := b.Stats(t.Context()); err != nil || len(stats) != 1 || !stats[0].Paused || stats[0].Pending != 1 || stats[0].Oldest.IsZero() {
+			t.Errorf("stats %+v, %v", stats, err)
+		}
+		if err := b.Resume(t.Context(), "f"); err != nil {
+			t.Fatal(err)
+		}
+		b.ended(j.ID, Succeeded, Success, 1)
+	})
+}
+
+// What a process had begun is taken back by the next one at once, with its attempts.
+func TestARestartTakesBackWhatWasBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, storetest.NewSpace(), newFunctions(), nil)
+		b.f.do["f"] = hangs
+		j := b.submit("f", "x")
+		synctest.Wait()
+		for range 3 {
+			b.stop()
+			b = open(t, b.space, b.f, nil)
+			synctest.Wait()
+		}
+		if got, err := b.Job(t.Context(), j.ID); err != nil || got.State != Running || got.Attempts != 4 || got.Cut != 3 {
+			t.Errorf("after three restarts: %+v, %v", got, err)
+		}
+		b.f.mu.Lock()
+		b.f.do["f"] = nil
+		b.f.mu.Unlock()
+		b.stop()
+		b = open(t, b.space, b.f, nil)
+		defer b.stop()
+		b.ended(j.ID, Succeeded, Success, 5)
+	})
+}
+
+func TestAJobThatEndsRouseAgainAndAgainIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, storetest.NewSpace(), newFunctions(), nil)
+		b.f.do["f"] = hangs
+		j := b.submit("f", "x")
+		for range maxCuts + 1 {
+			synctest.Wait()
+			b.stop()
+			b = open(t, b.space, b.f, nil)
+		}
+		defer b.stop()
+		b.ended(j.ID, Failed, Interrupted, maxCuts+1)
+	})
+}
+
+func TestADeadLetterIsRedriven(t *testing.T) {
+	within(t, nil, func(t *testing.T, b *bench) {
+		b.f.do["f"] = fails
+		j := b.submit("f", "x", func(r *Request) { r.MaxAttempts = 1 })
+		b.ended(j.ID, Failed, RetriesExhausted, 1)
+		<-time.After(24 * time.Hour) // its age begins anew too
+		b.f.mu.Lock()
+		b.f.do["f"] = nil
+		b.f.mu.Unlock()
+		if n, err := b.RedriveAll(t.Context(), "f", 100); n != 1 || err != nil {
+			t.Fatalf("redrove %d, %v", n, err)
+		}
+		b.ended(j.ID, Succeeded, Success, 1)
+		if _, err := b.Redrive(t.Context(), j.ID); rouse.CodeOf(err) != rouse.Conflict {
+			t.Errorf("redriving one that succeeded: %v", err)
+		}
+		if jobs, err := b.List(t.Context(), Filter{Function: "f"}); err != nil || len(jobs) != 1 || jobs[0].State != Succeeded {
+			t.Errorf("listed %+v, %v", jobs, err)
+		}
+	})
+}
+
+func TestJobsAreForgottenAfterTheirTime(t *testing.T) {
+	within(t, nil, func(t *testing.T, b *bench) {
+		b.f.do["big"] = func(context.Context, Attempt) (Outcome, error) {
+			return Outcome{Payload: make([]byte, inline+1)}, nil
+		}
+		b.f.do["bad"] = fails
+		big := b.ended(b.submit("big", "x").ID, Succeeded, Success, 1)
+		bad := b.submit("bad", "x", func(r *Request) { r.MaxAttempts = 1 })
+		if answer, err := b.Payload(t.Context(), big); err != nil || len(answer) != inline+1 || !big.Result.File {
+			t.Fatalf("%d bytes, %v", len(answer), err)
+		}
+		<-time.After(25 * time.Hour)
+		if _, err := b.Job(t.Context(), big.ID); rouse.CodeOf(err) != rouse.NotFound {
+			t.Errorf("a day later: %v", err)
+		}
+		if _, err := b.files.get(big.ID); err == nil {
+			t.Error("its answer is still there")
+		}
+		b.ended(bad.ID, Failed, RetriesExhausted, 1)
+		<-time.After(14 * 24 * time.Hour)
+		if _, err := b.Job(t.Context(), bad.ID); rouse.CodeOf(err) != rouse.NotFound {
+			t.Errorf("a dead letter after two weeks: %v", err)
+		}
+		left := 0
+		if err := b.space.View(t.Context(), func(r store.Reader) error {
+			for k := range r.Scan([]byte{0}, []byte{255}) {
+				if !bytes.ContainsRune([]byte("cnQ"), rune(k[0])) {
+					left++
+					t.Errorf("left behind: %q", k)
+				}
+			}
+			return nil
+		}); err != nil || left > 0 {
+			t.Errorf("%d keys are left, %v", left, err)
+		}
+	})
+}
+
+func TestAnAnswerOverTheLimitIsLeftOutAndSaid(t *testing.T) {
+	within(t, func(c *Config) { c.MaxResult, c.MaxPayload = 10, 20 }, func(t *testing.T, b *bench) {
+		j := b.ended(b.submit("f", "twelve bytes").ID, Succeeded, Success, 1)
+		if j.Result == nil || j.Result.Omitted == "" || j.Result.Size != 22 {
+			t.Errorf("result %+v", j.Result)
+		}
+		_, _, err := b.Submit(t.Context(), Request{Ref: rouse.Ref{Name: "f"}, Payload: make([]byte, 21)})
+		if rouse.CodeOf(err) != rouse.TooLarge {
+			t.Errorf("a payload over the limit: %v", err)
+		}
+	})
+}
+
+func TestDroppingAFunctionEndsItsJobs(t *testing.T) {
+	within(t, nil, func(t *testing.T, b *bench) {
+		b.f.do["f"] = hangs
+		running, queued := b.submit("f", "1"), b.submit("f", "2")
+		synctest.Wait()
+		if n, err := b.Drop(t.Context(), "f"); n != 2 || err != nil {
+			t.Errorf("dropped %d, %v", n, err)
+		}
+		b.ended(running.ID, Cancelled, FunctionDeleted, 1)
+		b.ended(queued.ID, Cancelled, FunctionDeleted, 0)
+		synctest.Wait()
+		if b.Queued("f") != 0 || b.f.now["f"] != 0 {
+			t.Errorf("%d are queued, %d run", b.Queued("f"), b.f.now["f"])
+		}
+	})
+}
+
+// told is an Ender that fails a few times.
+type told struct {
+	mu    sync.Mutex
+	fails int
+	jobs  []string
+}
+
+func (o *told) Wants(j *Job) bool { return j.Request.Notify != nil }
+
+func (o *told) Ended(_ context.Context, j *Job) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.jobs = append(o.jobs, j.ID)
+	if len(o.jobs) <= o.fails {
+		return errors.New("nobody is there")
+	}
+	return nil
+}
+
+func TestWhoWantsToKnowIsToldUntilItIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &told{fails: 3}
+		b := open(t, storetest.NewSpace(), newFunctions(), func(c *Config) { c.Ender = o })
+		j := b.submit("f", "x", func(r *Request) { r.Notify = []byte(`"https://example.com"`) })
+		b.ended(j.ID, Succeeded, Success, 1)
+		b.ended(b.submit("f", "nobody asks").ID, Succeeded, Success, 1)
+		synctest.Wait()
+		b.stop()
+		b = open(t, b.space, b.f, func(c *Config) { c.Ender = o })
+		defer b.stop()
+		<-time.After(time.Minute)
+		if want := []string{j.ID, j.ID, j.ID, j.ID}; !slices.Equal(o.jobs, want) {
+			t.Errorf("told of %d ends, want four times of the first one", len(o.jobs))
+		}
+	})
+}
+
+// A store that fails for a while, as a full disk does, costs no result.
+func TestAnEndIsRecordedWhenTheStoreWorksAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		space := &flaky{Space: storetest.NewSpace()}
+		b := open(t, space, newFunctions(), nil)
+		defer b.stop()
+		b.f.do["f"] = func(context.Context, Attempt) (Outcome, error) {
+			space.fail(true)
+			return Outcome{Payload: []byte("x")}, nil
+		}
+		j := b.submit("f", "x")
+		<-time.After(10 * time.Second)
+		if _, _, err := b.Submit(t.Context(), Request{Ref: rouse.Ref{Name: "f"}}); rouse.CodeOf(err) != rouse.Unavailable {
+			t.Errorf("submitting meanwhile: %v", err)
+		}
+		space.fail(false)
+		b.ended(j.ID, Succeeded, Success, 1)
+	})
+}
+
+type flaky struct {
+	store.Space
+	mu  sync.Mutex
+	bad bool
+}
+
+func (f *flaky) fail(bad bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.bad = bad
+}
+
+func (f *flaky) Update(ctx context.Context, write func(store.Tx) error) error {
+	f.mu.Lock()
+	bad := f.bad
+	f.mu.Unlock()
+	if bad {
+		return rouse.Errorf(rouse.Unavailable, "the disk of the data directory is full; nothing was changed")
+	}
+	return f.Space.Update(ctx, write)
+}
