@@ -29,6 +29,8 @@ type Version struct {
 	Revision    RevisionID `json:"revision"`
 	Description string     `json:"description,omitempty"`
 	Created     time.Time  `json:"created"`
+	// Of is what $LATEST was; Revision is the same but for its Spec's Version.
+	Of RevisionID `json:"of,omitempty"`
 	// Lambda is what $LATEST had when it was published; nil for a function without.
 	Lambda *LambdaVersion `json:"lambda,omitempty"`
 }
@@ -133,7 +135,7 @@ func (f *Function) Publish(description string, now time.Time) Version {
 		}
 	}
 	f.Published++
-	v := Version{Number: f.Published, Revision: f.Latest, Description: description, Created: now}
+	v := Version{Number: f.Published, Revision: f.Latest, Of: f.Latest, Description: description, Created: now}
 	if f.Lambda != nil {
 		as := f.Lambda.Latest
 		v.Lambda = &as
@@ -144,7 +146,7 @@ func (f *Function) Publish(description string, now time.Time) Version {
 
 // unchanged says whether v is what $LATEST is.
 func (f *Function) unchanged(v Version) bool {
-	if v.Revision != f.Latest {
+	if v.Of != f.Latest {
 		return false
 	}
 	return f.Lambda == nil || v.Lambda != nil && v.Lambda.Serial == f.Lambda.Latest.Serial

@@ -11,9 +11,8 @@ type LambdaFunction struct {
 	Tags     map[string]string         `json:"tags,omitempty"`
 	Latest   LambdaVersion             `json:"latest"`             // of $LATEST
 	Policies map[Qualifier][]Statement `json:"policies,omitempty"` // by what they are attached to
-	// RecursiveLoop and UpdateRuntimeOn are AWS's words; empty is the default.
-	RecursiveLoop   string `json:"recursive_loop,omitempty"`
-	UpdateRuntimeOn string `json:"update_runtime_on,omitempty"`
+	// Recursive lets the function call itself, perhaps through others, without end.
+	Recursive bool `json:"recursive,omitempty"`
 }
 
 // LambdaVersion is what AWS Lambda's API keeps of $LATEST or of one version.

@@ -177,22 +177,28 @@ func TestDeploymentsOfOneFunctionFollowOneAnother(t *testing.T) {
 
 func TestQualifiers(t *testing.T) {
 	w := newWorld(t)
-	one := w.deploy(t, "f", "one").Revision.ID
-	if v, err := w.Publish(t.Context(), "f", "first"); err != nil || v.Number != 1 {
+	first := w.deploy(t, "f", "one").Revision.ID
+	v, err := w.Publish(t.Context(), "f", "first")
+	if err != nil || v.Number != 1 || v.Of != first || v.Revision == first {
 		t.Fatalf("publish: %+v, %v", v, err)
+	}
+	one := v.Revision
+	if rev, err := w.Revision(one); err != nil || rev.Spec.Version != "1" {
+		t.Errorf("version 1 does not know its number: %+v, %v", rev, err)
 	}
 	if v, err := w.Publish(t.Context(), "f", "again"); err != nil || v.Number != 1 {
 		t.Errorf("publishing the same again: %+v, %v; want version 1", v, err)
 	}
-	two := w.deploy(t, "f", "two").Revision.ID
-	if v, err := w.Publish(t.Context(), "f", ""); err != nil || v.Number != 2 {
+	latest := w.deploy(t, "f", "two").Revision.ID
+	if v, err = w.Publish(t.Context(), "f", ""); err != nil || v.Number != 2 {
 		t.Fatalf("publish: %+v, %v", v, err)
 	}
+	two := v.Revision
 	if err := w.SetAlias(t.Context(), "f", "live", rouse.Alias{Version: 1, Second: 2, Weight: 0.25}); err != nil {
 		t.Fatal(err)
 	}
 	for ref, want := range map[string]rouse.RevisionID{
-		"f": two, "f:$LATEST": two, "f:1": one, "f:2": two,
+		"f": latest, "f:$LATEST": latest, "f:1": one, "f:2": two,
 		"f:" + string(one): one, "f:" + string(one[:8]): one,
 	} {
 		if got := w.latest(t, ref); got != want {
@@ -297,10 +303,12 @@ func TestDeletingLeavesNothing(t *testing.T) {
 
 func TestOnlyTheNewestUnreferencedRevisionsStay(t *testing.T) {
 	w := newWorld(t)
-	ids := []rouse.RevisionID{w.deploy(t, "f", "published").Revision.ID}
-	if _, err := w.Publish(t.Context(), "f", ""); err != nil {
+	w.deploy(t, "f", "published")
+	v, err := w.Publish(t.Context(), "f", "")
+	if err != nil {
 		t.Fatal(err)
 	}
+	ids := []rouse.RevisionID{v.Revision}
 	for n := range keepUnreferenced + 3 {
 		ids = append(ids, w.deploy(t, "f", fmt.Sprint("image", n)).Revision.ID)
 	}

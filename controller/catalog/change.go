@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/rousehq/rouse"
 )
@@ -46,12 +47,38 @@ func (c *Catalog) change(ctx context.Context, name rouse.FunctionName, edit func
 		return rouse.Function{}, err
 	}
 	fn.Updated = c.cfg.Now()
+	published, err := c.number(ctx, &fn, v.fn.Published, v.find(fn.Latest))
+	if err != nil {
+		return rouse.Function{}, err
+	}
 	if fn, err = c.cfg.Functions.Put(ctx, fn); err != nil {
 		return rouse.Function{}, err
 	}
-	c.views.Store(name, &view{fn: fn, revs: v.revs})
+	c.views.Store(name, &view{fn: fn, revs: append(published, v.revs...)})
 	c.cfg.Pool.Changed(fn)
 	return fn, nil
+}
+
+// number gives each version that was published after the number before a revision
+// of its own, which tells the code its number, and stores it. latest is $LATEST.
+func (c *Catalog) number(ctx context.Context, fn *rouse.Function, before int, latest *rouse.Revision) ([]*rouse.Revision, error) {
+	var made []*rouse.Revision
+	for i := range fn.Versions {
+		v := &fn.Versions[i]
+		if v.Number <= before || latest == nil || v.Revision != latest.ID {
+			continue
+		}
+		spec := latest.Spec
+		spec.Version = strconv.Itoa(v.Number)
+		rev := rouse.NewRevision(fn.Name, spec, c.cfg.Now())
+		if err := c.cfg.Revisions.PutRevision(ctx, rev); err != nil {
+			return nil, err
+		}
+		v.Revision = rev.ID
+		c.revisions.Store(rev.ID, &rev)
+		made = append(made, &rev)
+	}
+	return made, nil
 }
 
 // UpdateSettings lets edit change the function's settings and applies them to
@@ -73,12 +100,15 @@ func (c *Catalog) UpdateSettings(ctx context.Context, name rouse.FunctionName, e
 // Publish gives $LATEST a number. As on AWS, publishing what the newest version
 // already is returns that version.
 func (c *Catalog) Publish(ctx context.Context, name rouse.FunctionName, description string) (rouse.Version, error) {
-	var version rouse.Version
-	_, err := c.change(ctx, name, func(fn *rouse.Function) error {
-		version = fn.Publish(description, c.cfg.Now())
+	number := 0
+	fn, err := c.change(ctx, name, func(fn *rouse.Function) error {
+		number = fn.Publish(description, c.cfg.Now()).Number
 		return nil
 	})
-	return version, err
+	if err != nil {
+		return rouse.Version{}, err
+	}
+	return *fn.Version(number), nil
 }
 
 // SetAlias points an alias, new or not, at one version or at two.

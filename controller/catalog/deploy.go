@@ -82,6 +82,7 @@ func (c *Catalog) check(ctx context.Context, d *rouse.Deployment, report func(st
 	if err := d.Spec.Validate(); err != nil {
 		return rouse.Settings{}, err
 	}
+	d.Spec.Version = "" // only publishing gives one
 	settings := rouse.DefaultSettings()
 	if old := c.view(d.Name); old != nil {
 		settings = old.fn.Settings
@@ -165,7 +166,7 @@ func (c *Catalog) commit(ctx context.Context, rev rouse.Revision, edit func(*rou
 	if old != nil {
 		fn, revs = clone(old.fn), old.revs
 	}
-	before := fn.Latest
+	before, published := fn.Latest, fn.Published
 	fn.Latest, fn.Updated = rev.ID, c.cfg.Now()
 	if err := edit(&fn); err != nil {
 		return rouse.Function{}, err
@@ -175,12 +176,16 @@ func (c *Catalog) commit(ctx context.Context, rev rouse.Revision, edit func(*rou
 	if err := c.cfg.Revisions.PutRevision(ctx, rev); err != nil {
 		return rouse.Function{}, err
 	}
+	versions, err := c.number(ctx, &fn, published, &rev)
+	if err != nil {
+		return rouse.Function{}, err
+	}
 	if fn, err = c.cfg.Functions.Put(ctx, fn); err != nil {
 		return rouse.Function{}, err
 	}
 
 	revs = slices.DeleteFunc(slices.Clone(revs), func(r *rouse.Revision) bool { return r.ID == rev.ID })
-	kept, dropped := prune(&fn, slices.Insert(revs, 0, &rev))
+	kept, dropped := prune(&fn, append(versions, slices.Insert(revs, 0, &rev)...))
 	c.revisions.Store(rev.ID, &rev)
 	c.views.Store(fn.Name, &view{fn: fn, revs: kept})
 	c.cfg.Pool.Changed(fn)

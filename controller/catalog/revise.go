@@ -63,6 +63,7 @@ func (c *Catalog) Revise(ctx context.Context, name rouse.FunctionName, respec fu
 
 // turn checks spec and makes it name's $LATEST. The caller holds the deploy lock.
 func (c *Catalog) turn(ctx context.Context, name rouse.FunctionName, spec rouse.Spec, edit func(*rouse.Function) error) (rouse.Function, error) {
+	spec.Version = "" // only publishing gives one
 	if err := spec.Validate(); err != nil {
 		return rouse.Function{}, err
 	}

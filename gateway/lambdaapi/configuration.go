@@ -139,6 +139,9 @@ func (a *api) configuration(p pointed) *configuration {
 	c.CodeSha256, c.CodeSize = p.code()
 	if spec.Artifact.Image != "" {
 		c.PackageType = "Image"
+		if i := spec.Image; i != nil {
+			c.ImageConfigResponse = &imageConfigResponse{imageConfig{i.EntryPoint, i.Command, i.Directory}}
+		}
 	} else {
 		c.RuntimeVersionConfig = map[string]string{"RuntimeVersionArn": a.runtimeVersion(spec.Runtime)}
 	}

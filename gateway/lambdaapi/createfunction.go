@@ -74,6 +74,7 @@ func (a *api) createFunction(r *request) (any, error) {
 	number := 0
 	fn, err := a.Catalog.Create(r.Request.Context(), t.name, spec, func(fn *rouse.Function) error {
 		fn.Lambda = &rouse.LambdaFunction{Tags: in.Tags, Latest: made}
+		fn.Settings.Queue = 0 // a call beyond what may run is refused at once, as on AWS
 		if in.Publish {
 			number = fn.Publish(made.Description, a.now()).Number
 		}

@@ -244,6 +244,12 @@ func (a *api) event(c *gateway.Call) (*rouse.Event, error) {
 	}
 	h := c.Request.Header
 	ev := &rouse.Event{ID: c.ID, Payload: payload, ARN: a.Place.ARN(c.Ref.Name, c.Ref.Qualifier), TraceID: h.Get("X-Amzn-Trace-Id")}
+	if ev.TraceID != "" {
+		var err error
+		if ev.TraceID, err = lineage(c.Function, ev.TraceID); err != nil {
+			return nil, err
+		}
+	}
 	if encoded := h.Get("X-Amz-Client-Context"); encoded != "" {
 		if len(encoded) > maxContext {
 			return nil, invalid("Client context must be no more than %d bytes when base64-encoded.", maxContext)

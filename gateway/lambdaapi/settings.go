@@ -94,6 +94,12 @@ func (a *api) apply(in *settings, spec *rouse.Spec, lambda *rouse.LambdaVersion)
 		}
 		spec.Tmp = rouse.Bytes(in.EphemeralStorage.Size) * rouse.MB
 	}
+	if in.ImageConfig != nil {
+		spec.Image = nil
+		if c := in.ImageConfig; len(c.EntryPoint) > 0 || len(c.Command) > 0 || c.WorkingDirectory != "" {
+			spec.Image = &rouse.ImageConfig{EntryPoint: c.EntryPoint, Command: c.Command, Directory: c.WorkingDirectory}
+		}
+	}
 	if in.Environment != nil {
 		if err := checkVariables(in.Environment.Variables); err != nil {
 			return err

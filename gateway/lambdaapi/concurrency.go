@@ -1,0 +1,97 @@
+package lambdaapi
+
+import (
+	"net/http"
+
+	"github.com/rousehq/rouse"
+)
+
+// minUnreserved is what all functions without a reservation must be left.
+const minUnreserved = 100
+
+func (a *api) getFunctionConcurrency(r *request) (any, error) {
+	fn, _, err := a.function(r)
+	if err != nil {
+		return nil, err
+	}
+	if fn.Settings.Reserved == nil {
+		return struct{}{}, nil
+	}
+	return map[string]int{"ReservedConcurrentExecutions": *fn.Settings.Reserved}, nil
+}
+
+func (a *api) putFunctionConcurrency(r *request) (any, error) {
+	t, err := a.whole(r)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.Catalog.Function(t.name); err != nil {
+		return nil, a.notFound(target{t.name, rouse.Latest})
+	}
+	reserved := r.number("ReservedConcurrentExecutions", 0)
+	if a.unreserved(t.name)-reserved < minUnreserved {
+		e := invalid("Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [%d].", minUnreserved)
+		e.kind = ""
+		return nil, e
+	}
+	_, err = a.Catalog.Change(r.Request.Context(), t.name, func(fn *rouse.Function) error {
+		if provisioned := fn.Settings.Provisioned; reserved < provisioned {
+			e := invalid(" ReservedConcurrentExecutions  %d should not be lower than function's total provisioned concurrency [%d].", reserved, provisioned)
+			e.kind = ""
+			return e
+		}
+		fn.Settings.Reserved = &reserved
+		return nil
+	})
+	return map[string]int{"ReservedConcurrentExecutions": reserved}, a.gone(t, err)
+}
+
+func (a *api) deleteFunctionConcurrency(r *request) (any, error) {
+	t, err := a.whole(r)
+	if err != nil {
+		return nil, err
+	}
+	_, err = a.Catalog.Change(r.Request.Context(), t.name, func(fn *rouse.Function) error {
+		fn.Settings.Reserved = nil
+		return nil
+	})
+	return withStatus{status: http.StatusNoContent}, a.gone(t, err)
+}
+
+// whole is the function that a request names without a qualifier.
+func (a *api) whole(r *request) (target, error) {
+	t, err := a.targetOf(r)
+	if err == nil && t.qualifier != "" {
+		err = invalid("This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. Please specify either a function name or an unqualified function ARN.")
+	}
+	return t, err
+}
+
+// unreserved is what the functions but one leave of the account's concurrency.
+func (a *api) unreserved(except rouse.FunctionName) int {
+	left := a.Concurrency
+	for _, fn := range a.Catalog.Functions() {
+		if fn.Settings.Reserved != nil && fn.Name != except {
+			left -= *fn.Settings.Reserved
+		}
+	}
+	return left
+}
+
+func (a *api) getAccountSettings(*request) (any, error) {
+	var usage rouse.Bytes
+	functions := a.Catalog.Functions()
+	for i := range functions {
+		if p, err := a.at(&functions[i], 0); err == nil {
+			_, size := p.code()
+			usage += size
+		}
+	}
+	return map[string]any{
+		"AccountLimit": map[string]int{
+			"TotalCodeSize": 80530636800, "CodeSizeUnzipped": maxUnzipped, "CodeSizeZipped": maxZipped,
+			"ConcurrentExecutions": a.Concurrency, "UnreservedConcurrentExecutions": a.unreserved(""),
+		},
+		"AccountUsage": map[string]int{"TotalCodeSize": int(usage), "FunctionCount": len(functions)},
+	}, nil
+}
