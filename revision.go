@@ -62,6 +62,8 @@ type Spec struct {
 	Health      string            `json:"health,omitempty"` // http only: a path that answers 2xx once ready
 	// Caps are for images whose entry point changes users or owners.
 	Caps Caps `json:"caps,omitempty"`
+	// Writable lets the code write to its whole root, as much as to /tmp.
+	Writable bool `json:"writable,omitempty"`
 	// Layers are digests of unpacked trees that are joined at /opt; where two have
 	// a file, the later one's is seen.
 	Layers []string `json:"layers,omitempty"`

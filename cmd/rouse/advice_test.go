@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/rousehq/rouse"
@@ -27,6 +28,19 @@ func TestAFailedStartSaysWhichFlagWouldHelp(t *testing.T) {
 			if got := advice(&spec, log); got != "" {
 				t.Errorf("advice that cannot help: %q for %q", got, log)
 			}
+		}
+	}
+	for _, log := range []string{
+		"mkdir: cannot create directory '/run/x': Read-only file system",
+		"OSError: [Errno 30] Read-only file system: '/app/cache'", "Error: EROFS: read-only file system, open '/srv/x'",
+	} {
+		if got := advice(&image, log); !strings.Contains(got, "--writable") {
+			t.Errorf("%q leads to %q", log, got)
+		}
+		with := image
+		with.Writable = true
+		if got := advice(&with, log); got != "" {
+			t.Errorf("advice that cannot help: %q for %q", got, log)
 		}
 	}
 	for _, log := range []string{

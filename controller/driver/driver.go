@@ -60,6 +60,8 @@ type Class struct {
 	Memory rouse.Bytes
 	Tmp    rouse.Bytes
 	CPU    float64
+	// Writable has the root writable, with as much space as /tmp.
+	Writable bool
 }
 
 // Plain is the class of a sandbox that is made for one revision on demand.
@@ -81,6 +83,8 @@ func Plain(rev rouse.Revision) Class {
 		Memory:  rev.Spec.Memory,
 		Tmp:     rev.Spec.Tmp,
 		CPU:     rev.Spec.CPU,
+
+		Writable: rev.Spec.Writable,
 	}
 }
 

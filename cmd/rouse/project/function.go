@@ -29,6 +29,7 @@ type Function struct {
 	Tmp      *rouse.Bytes    `yaml:"tmp" doc:"size of /tmp"`
 	Network  string          `yaml:"network" doc:"what the code can reach: nothing, or outgoing connections" enum:"none,egress"`
 	Caps     string          `yaml:"caps" doc:"capabilities of an image's root user: none, or those that Docker gives" enum:"none,default"`
+	Writable *bool           `yaml:"writable" doc:"let the code write to its whole file system, as much as to /tmp"`
 	Health   string          `yaml:"health" doc:"path that answers 2xx once the code is ready (contract http)"`
 	Command  Command         `yaml:"command" doc:"command to run instead of the image's or runtime's own; $PORT is replaced"`
 
@@ -61,7 +62,7 @@ func Defaults() Function {
 	spec, settings := rouse.DefaultSpec(), rouse.DefaultSettings()
 	return Function{
 		Contract: string(spec.Contract), Memory: &spec.Memory, Timeout: &spec.Timeout, CPU: &spec.CPU, Tmp: &spec.Tmp,
-		Network: string(spec.Network), Caps: "none",
+		Network: string(spec.Network), Caps: "none", Writable: &spec.Writable,
 		Scaling: Scaling{
 			Idle: &settings.Idle, Concurrency: &settings.Concurrency, MaxInstances: &settings.MaxInstances,
 			Provisioned: &settings.Provisioned, Queue: &settings.Queue, QueueBytes: &settings.QueueBytes, Hold: &settings.Hold,
@@ -98,6 +99,7 @@ func (f *Function) Spec(dir string) (rouse.Spec, error) {
 	take(&spec.Timeout, f.Timeout)
 	take(&spec.CPU, f.CPU)
 	take(&spec.Tmp, f.Tmp)
+	take(&spec.Writable, f.Writable)
 	env := make(map[string]string)
 	for _, name := range f.EnvFile {
 		if err := readEnv(env, Path(dir, name)); err != nil {

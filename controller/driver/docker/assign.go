@@ -25,16 +25,23 @@ func (s *sandbox) Assign(ctx context.Context, rev rouse.Revision) (rouse.Endpoin
 	if err != nil {
 		return rouse.Endpoint{}, err
 	}
-	return s.run(ctx, launch)
+	return s.run(ctx, driver.Plain(rev), launch)
 }
 
-// run has the agent start a process whose memory is measured.
-func (s *sandbox) run(ctx context.Context, launch rouse.Launch) (rouse.Endpoint, error) {
+// run has the agent start a process whose memory is measured, and its disk.
+func (s *sandbox) run(ctx context.Context, c driver.Class, launch rouse.Launch) (rouse.Endpoint, error) {
+	if err := s.noteDisk(c); err != nil {
+		return rouse.Endpoint{}, err
+	}
 	endpoint, err := s.link.Launch(ctx, launch)
-	if err == nil && s.gauge != nil {
+	if err != nil {
+		return endpoint, err
+	}
+	if s.gauge != nil {
 		endpoint.Memory = s.gauge.Peak
 	}
-	return endpoint, err
+	s.watchDisk(endpoint.Process)
+	return endpoint, nil
 }
 
 func (s *sandbox) assignOnce() error {
@@ -71,11 +78,11 @@ func (s *sandbox) plan(ctx context.Context, rev rouse.Revision, read func(contex
 		s.image.env, command.Env)
 	l := rouse.Launch{
 		Revision: rev.ID, Contract: rev.Spec.Contract, Command: command,
-		UID: u.uid, GID: u.gid, Groups: u.groups, KeepCaps: rev.Spec.Caps == rouse.CapsDefault,
+		UID: u.uid, GID: u.gid, Groups: u.groups, KeepCaps: rev.Spec.Caps == rouse.CapsDefault, Inspect: s.inspect,
 		Limits: []rouse.Limit{{Resource: unix.RLIMIT_CORE}},
 	}
-	if s.gauge != nil {
-		l.Inspect = s.gauge.Inspect
+	if rev.Spec.Writable { // a single file is bounded at once; all of them are by watching
+		l.Limits = append(l.Limits, rouse.Limit{Resource: unix.RLIMIT_FSIZE, Soft: uint64(rev.Spec.Tmp), Hard: uint64(rev.Spec.Tmp)})
 	}
 	switch rev.Spec.Contract {
 	case rouse.ContractLambda:
@@ -138,13 +145,10 @@ func (s *sandbox) Adopt(ctx context.Context) (rouse.RevisionID, rouse.Endpoint, 
 	if err := s.enter(); err != nil {
 		return "", rouse.Endpoint{}, err
 	}
-	var inspect rouse.Inspect
-	if s.gauge != nil {
-		inspect = s.gauge.Inspect
-	}
 	ctx, cancel := s.life(ctx)
 	defer cancel()
-	rev, endpoint, err := s.link.Resume(ctx, inspect)
+	s.recallDisk()
+	rev, endpoint, err := s.link.Resume(ctx, s.inspect)
 	if err != nil {
 		return "", rouse.Endpoint{}, err
 	}
@@ -153,5 +157,6 @@ func (s *sandbox) Adopt(ctx context.Context) (rouse.RevisionID, rouse.Endpoint, 
 	if s.gauge != nil {
 		endpoint.Memory = s.gauge.Peak
 	}
+	s.watchDisk(endpoint.Process)
 	return rev, endpoint, nil
 }

@@ -26,6 +26,7 @@ type cells struct {
 
 	mu      sync.Mutex
 	unused  string           // why there are none; "" when there are
+	noUpper bool             // what they run cannot write to its root
 	refused int              // in a row
 	named   map[string]named // what names of base images mean
 	hard    map[string]bool  // image ids that cannot be unpacked or mounted
@@ -59,6 +60,11 @@ func (d *Driver) probeCells(security []string) {
 	}
 	if err != nil {
 		d.unused = err.Error()
+		return
+	}
+	if err := mount.ProbeUpper(d.Data); err != nil {
+		d.noUpper = true
+		d.Log.Debug("functions with a writable root start in containers of their own", "error", err)
 	}
 }
 
@@ -72,7 +78,7 @@ func (d *Driver) NoCells() string {
 // CellFor is a cell of c's network, when c's image is unpacked. Otherwise it is
 // unpacked meanwhile, for the next start.
 func (d *Driver) CellFor(ctx context.Context, c driver.Class) (driver.Class, bool) {
-	if c.IsCell() || d.NoCells() != "" {
+	if c.IsCell() || d.NoCells() != "" || c.Writable && d.noUpper {
 		return driver.Class{}, false
 	}
 	img, err := d.meant(ctx, c.Image)

@@ -58,7 +58,7 @@ func (d *Driver) configuration(s *sandbox, c driver.Class, code, opt string) (*c
 	none := false
 	hostConfig := &container.HostConfig{
 		NetworkMode:    "none",
-		ReadonlyRootfs: true,
+		ReadonlyRootfs: !c.Writable,
 		Mounts: []mount.Mount{
 			bind(d.Agent, agentPath),
 			bind(s.link.Dir(), socketDir),

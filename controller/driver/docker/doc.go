@@ -12,7 +12,8 @@
 // a reason for an error.
 //
 // A container has no network (or a bridge of its own kind, on which containers
-// do not reach each other), a read-only root, a /tmp of its own size in memory,
+// do not reach each other), a root that is read-only unless the revision asks for
+// one that it may write (whose disk is watched), a /tmp of its own size in memory,
 // limits of memory, CPU and processes, no new privileges and the engine's
 // seccomp filter. The agent is its first process and holds four capabilities;
 // the function holds none, and has a control group of its own inside the container's,

@@ -22,6 +22,7 @@ func (s *sandbox) measure(ctx context.Context) {
 		if err != nil {
 			return err
 		}
+		s.layer = r.GraphDriver.Data["UpperDir"]
 		group, err := cgroup.Of(r.State.Pid, s.container)
 		if err != nil {
 			return err

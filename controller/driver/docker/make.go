@@ -88,7 +88,11 @@ func (d *Driver) List(ctx context.Context) ([]driver.Sandbox, error) {
 		delete(records, id)
 		list = append(list, s)
 	}
-	var errs []error
+	known := make(map[rouse.SandboxID]bool)
+	for _, s := range list {
+		known[s.ID()] = true
+	}
+	errs := []error{d.removeUppers(known)}
 	for id, link := range records {
 		if err := link.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("dropping the record of sandbox %s: %w", id, err))

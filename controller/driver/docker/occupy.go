@@ -63,6 +63,11 @@ func (s *sandbox) occupy(ctx context.Context, rev rouse.Revision) (_ rouse.Endpo
 	if err != nil {
 		return rouse.Endpoint{}, 0, err
 	}
+	if class.Writable {
+		if root.Upper, err = s.makeUpper(); err != nil {
+			return rouse.Endpoint{}, 0, fmt.Errorf("making a folder for what is written: %w", err)
+		}
+	}
 	began := time.Now()
 	if err := s.init.Mount(root); err != nil {
 		return rouse.Endpoint{}, 0, &unfit{fmt.Errorf("mounting into a cell: %w", err)}
@@ -72,7 +77,7 @@ func (s *sandbox) occupy(ctx context.Context, rev rouse.Revision) (_ rouse.Endpo
 		return rouse.Endpoint{}, took, &unfit{fmt.Errorf("limiting a cell: %w", err)}
 	}
 	launch.Enter = true
-	endpoint, err := s.run(ctx, launch)
+	endpoint, err := s.run(ctx, class, launch)
 	return endpoint, took, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -38,6 +39,9 @@ type sandbox struct {
 	nested    *cgroup.Group // the function's, inside of it; nil where there is none
 	gauge     *cgroup.Gauge // nil where the control group cannot be read
 	init      *mount.Cell   // nil unless the container was made as a cell
+	layer     string        // what the engine keeps of the container's own files; "" where that is not known
+	writable  rouse.Bytes   // that may be written beside /tmp; 0 where nothing can be
+	full      atomic.Bool   // more was
 	gone      chan struct{} // closed when the container or its agent has ended
 	end       func()
 
@@ -243,6 +247,9 @@ func (s *sandbox) Stop(ctx context.Context) error {
 	}
 	if s.init != nil {
 		s.init.Close()
+	}
+	if err := removeTree(s.d.upperDir(s.id)); err != nil {
+		return fmt.Errorf("removing what a function wrote: %w", err)
 	}
 	s.stopped = true
 	if s.link == nil {

@@ -64,7 +64,7 @@ func (b *bench) spec(contract rouse.Contract, change ...func(*rouse.Spec)) rouse
 	base.Contract = contract
 	spec := b.suite.Spec(b.world)
 	base.Artifact, base.Runtime = spec.Artifact, spec.Runtime
-	base.Caps, base.Command = spec.Caps, spec.Command
+	base.Caps, base.Writable, base.Command = spec.Caps, spec.Writable, spec.Command
 	base.Memory, base.Tmp = 128*rouse.MB, 16*rouse.MB
 	for _, f := range change {
 		f(&base)

@@ -122,6 +122,9 @@ func (d *Driver) Check(ctx context.Context, spec rouse.Spec, _ func(string)) (ro
 	if spec.Artifact.Image != "" {
 		return spec, rouse.Errorf(rouse.Invalid, "image: driver process cannot run images; use --driver docker")
 	}
+	if spec.Writable {
+		return spec, rouse.Errorf(rouse.Invalid, "writable: with driver process functions see the host's files, as their user; leave it out")
+	}
 	if _, err := d.interpreter(ctx, spec.Runtime); err != nil {
 		return spec, err
 	}

@@ -187,3 +187,19 @@ func groups(t *testing.T) []string {
 	}
 	return found
 }
+
+func TestARootOfItsOwnIsRefused(t *testing.T) {
+	w := drivertest.NewWorld(t)
+	w.Dir = drivertest.PublicDir(t)
+	host := start(t, w, "unused")
+	defer host.Crash()
+	spec := rouse.DefaultSpec()
+	spec.Artifact.Code, spec.Runtime, spec.Writable = w.Code, drivertest.Runtime, true
+	if _, err := host.Driver.Check(t.Context(), spec, nil); rouse.CodeOf(err) != rouse.Invalid || !strings.Contains(err.Error(), "writable") {
+		t.Errorf("a writable root: %v", err)
+	}
+	spec.Writable = false
+	if _, err := host.Driver.Check(t.Context(), spec, nil); err != nil {
+		t.Error(err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -13,18 +14,47 @@ import (
 // maxString is the kernel's limit for one option of a filesystem.
 const maxString = 255
 
-// overlay joins layers, the topmost first, to a detached read-only mount. One
-// layer alone is simply bound.
-func overlay(layers []string) (int, error) {
-	switch len(layers) {
-	case 0:
-		return -1, errors.New("no layers")
-	case 1:
-		return clone(unix.AT_FDCWD, layers[0], 0, unix.MOUNT_ATTR_RDONLY|locked)
+// MakeUpper makes what a Root's Upper has in it.
+func MakeUpper(dir string) error {
+	for _, name := range []string{upperDir, workDir} {
+		// The mode of the upper one is that of the root, whatever the umask is.
+		name = filepath.Join(dir, name)
+		if err := errors.Join(os.Mkdir(name, 0o755), os.Chmod(name, 0o755)); err != nil {
+			return err
+		}
 	}
-	return filesystem("overlay", unix.MOUNT_ATTR_RDONLY|locked, func(fs int) error {
+	return nil
+}
+
+const (
+	upperDir = "upper"
+	workDir  = "work"
+)
+
+// overlay joins layers, the topmost first, to a detached mount. It is read-only
+// unless upper is a folder for what is written; then nothing of it is synced to
+// the disk, since it is not to outlive its mount.
+func overlay(layers []string, upper string) (int, error) {
+	attrs := locked
+	if upper == "" {
+		attrs |= unix.MOUNT_ATTR_RDONLY
+	}
+	switch {
+	case len(layers) == 0:
+		return -1, errors.New("no layers")
+	case len(layers) == 1 && upper == "": // one alone is simply bound
+		return clone(unix.AT_FDCWD, layers[0], 0, uint64(attrs))
+	}
+	return filesystem("overlay", attrs, func(fs int) error {
 		// What an image's files say of redirection is not believed.
 		options := [][2]string{{"metacopy", "off"}, {"redirect_dir", "nofollow"}}
+		if upper != "" {
+			options = append(options,
+				[2]string{"upperdir", filepath.Join(upper, upperDir)}, [2]string{"workdir", filepath.Join(upper, workDir)})
+			if err := unix.FsconfigSetFlag(fs, "volatile"); err != nil {
+				return fmt.Errorf("volatile: %w", err)
+			}
+		}
 		for _, dir := range layers {
 			if len(dir) > maxString {
 				return fmt.Errorf("layer %s: its path is longer than %d bytes", dir, maxString)

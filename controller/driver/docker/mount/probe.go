@@ -1,6 +1,7 @@
 package mount
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,7 +22,29 @@ func Probe(dir string) (err error) {
 			err = removeErr
 		}
 	}()
-	root := Root{Scratch: []Scratch{{Target: "/", Size: 1 << 20}}}
+	return probe(dir, "")
+}
+
+// ProbeUpper is Probe for a root that can be written: not every file system can
+// lie below one.
+func ProbeUpper(dir string) (err error) {
+	dir, err = os.MkdirTemp(dir, "probe-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	top := filepath.Join(dir, "top")
+	if err := os.Mkdir(top, 0o700); err != nil {
+		return err
+	}
+	if err := MakeUpper(top); err != nil {
+		return err
+	}
+	return probe(dir, top)
+}
+
+func probe(dir, upper string) error {
+	root := Root{Upper: upper, Scratch: []Scratch{{Target: "/", Size: 1 << 20}}}
 	for _, name := range []string{"upper", "lower"} {
 		layer := filepath.Join(dir, name)
 		if err := os.Mkdir(layer, 0o755); err != nil {

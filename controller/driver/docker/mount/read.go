@@ -16,7 +16,7 @@ const maxFile = 1 << 20
 // Read returns a small file of the root that layers make, following links
 // within that root alone. A file that is not there is empty.
 func Read(layers []string, path string) (string, error) {
-	root, err := overlay(layers)
+	root, err := overlay(layers, "")
 	if err != nil {
 		return "", err
 	}

@@ -14,6 +14,7 @@ const Staging = "/new"
 // no link of an image leads out; they must exist.
 type Root struct {
 	Layers  []string // folders of the host, the topmost first
+	Upper   string   // a folder that MakeUpper has seen, for what is written; "" has the root read-only
 	Binds   []Bind   // in the order in which they are laid over one another
 	Scratch []Scratch
 }
@@ -107,7 +108,7 @@ func (b *builder) open(what string, step func() (int, error)) (fd int) {
 
 // build makes the parts that come from the host, attached to nothing.
 func (b *builder) build(root Root) {
-	b.root = b.open("overlay", func() (int, error) { return overlay(root.Layers) })
+	b.root = b.open("overlay", func() (int, error) { return overlay(root.Layers, root.Upper) })
 	for _, bind := range root.Binds {
 		b.bind = append(b.bind, b.open(bind.Target, func() (int, error) {
 			return clone(unix.AT_FDCWD, bind.Source, 0, unix.MOUNT_ATTR_RDONLY|locked)
