@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"os/signal"
@@ -27,6 +28,8 @@ type agent struct {
 
 	// The rest is touched by the loop alone.
 	conn     *wire.Conn // nil while there is no host
+	dialing  bool       // a relay is on its way to the host
+	again    bool       // a host has welcomed us before
 	welcomed bool       // the host of conn has accepted us
 	backoff  time.Duration
 	waiting  bool      // the next attempt is on its way
@@ -47,7 +50,7 @@ func Run(c Config) error {
 		return err
 	}
 	// A relative address has no length limit to trip over.
-	if err := os.Chdir(c.Dir); err != nil {
+	if err := os.Chdir(cmp.Or(c.Dir, "/")); err != nil {
 		return err
 	}
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
@@ -86,6 +89,7 @@ func (a *agent) loop() {
 		a.conn.Close()
 	}
 	a.zygote.close()
+	a.function.closeOutput() // whose end a relay waits for
 	a.helpers.Wait()
 }
 

@@ -68,6 +68,14 @@ func (a *agent) start(m wire.Message, files []int) {
 	}
 }
 
+// closeOutput gives up the write ends, after which their readers find the end.
+func (f *function) closeOutput() {
+	if f.stdout >= 0 {
+		unix.Close(f.stdout)
+		unix.Close(f.stderr)
+	}
+}
+
 // written puts s where launchers find it.
 func written(s *wire.Start) (int, error) {
 	b, err := json.Marshal(s)

@@ -27,7 +27,7 @@ func (a *agent) try() {
 	case !time.Now().Before(a.expires):
 		a.quit(errExpired)
 		return
-	case a.conn == nil:
+	case a.conn == nil && !a.dialing:
 		a.connect()
 	}
 	if !a.waiting {
@@ -40,16 +40,23 @@ func (a *agent) try() {
 	}
 }
 
-// connect says hello. A host that is not there, or that refuses, is tried again later.
+// connect looks for the host. One that is not there, or that refuses, is tried again later.
 func (a *agent) connect() {
-	conn, err := wire.Connect(wire.SocketName)
-	if err != nil {
+	if a.config.Relay != "" {
+		a.connectRelay()
 		return
 	}
+	if conn, err := wire.Connect(wire.SocketName); err == nil {
+		a.hello(conn, a.config.Token)
+	}
+}
+
+// hello says who we are and what we have.
+func (a *agent) hello(conn *wire.Conn, token string) {
 	hello := wire.Message{
 		Kind:  wire.KindHello,
 		ID:    a.config.ID,
-		Token: a.config.Token,
+		Token: token,
 		Run:   a.function.run,
 		Exit:  a.function.exit,
 	}

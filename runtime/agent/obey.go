@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/rousehq/rouse/runtime/relay"
 	"github.com/rousehq/rouse/runtime/wire"
 )
 
@@ -36,9 +37,7 @@ func (a *agent) obey(m wire.Message, files []int) {
 	switch m.Kind {
 	case wire.KindWelcome:
 		a.welcomed = true
-		if m.Token != "" {
-			a.config.Token = m.Token
-		}
+		a.rename(m.Token)
 	case wire.KindListen:
 		a.listen(m)
 	case wire.KindFree:
@@ -56,6 +55,17 @@ func (a *agent) obey(m wire.Message, files []int) {
 		a.quit(nil)
 	default:
 		a.obeyProcess(m, files)
+	}
+}
+
+// rename takes the token for the next time.
+func (a *agent) rename(token string) {
+	switch {
+	case token == "":
+	case a.config.Relay == "":
+		a.config.Token = token
+	case !a.again:
+		a.config.Token, a.again = relay.NextToken(a.config.Token, token), true
 	}
 }
 

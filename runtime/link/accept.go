@@ -23,6 +23,9 @@ const (
 // listen opens the socket. The folder is named by a descriptor, since a unix
 // address holds only 108 bytes and a data directory may lie deep.
 func (l *Link) listen() error {
+	if l.record.Relayed != nil { // its agent comes to the host's own listener
+		return nil
+	}
 	socket := filepath.Join(l.Dir(), wire.SocketName)
 	if err := os.Remove(socket); err != nil && !os.IsNotExist(err) {
 		return err
@@ -82,14 +85,23 @@ func (l *Link) greet(socket *net.UnixConn) {
 		return
 	}
 	defer conn.Close()
+	who, err := peerOf(conn)
+	if err != nil {
+		return
+	}
+	l.listenTo(local{conn}, func(hello wire.Message) error { return l.prove(hello, who) }, who)
+}
+
+// listenTo hears one that has come until it is gone: the agent, if prove says so.
+func (l *Link) listenTo(conn channel, prove func(hello wire.Message) error, who peer) {
 	if !l.hear(conn) {
 		return
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(helloTimeout))
-	hello, files, err := conn.Recv()
-	wire.CloseAll(files)
+	hello, beside, err := conn.Recv()
+	beside.discard()
 	if err == nil {
-		err = l.admit(conn, hello)
+		err = l.admit(conn, hello, prove, who)
 	}
 	if err != nil {
 		l.unhear(conn)
@@ -101,7 +113,7 @@ func (l *Link) greet(socket *net.UnixConn) {
 }
 
 // hear counts conn among those that have proved nothing yet.
-func (l *Link) hear(conn *wire.Conn) bool {
+func (l *Link) hear(conn channel) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.shutDown || l.conn != nil {
@@ -111,21 +123,17 @@ func (l *Link) hear(conn *wire.Conn) bool {
 	return true
 }
 
-func (l *Link) unhear(conn *wire.Conn) {
+func (l *Link) unhear(conn channel) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.greeting, conn)
 }
 
 // admit makes conn the agent's connection if hello proves it, and welcomes it.
-func (l *Link) admit(conn *wire.Conn, hello wire.Message) error {
-	who, err := peerOf(conn)
-	if err != nil {
-		return err
-	}
+func (l *Link) admit(conn channel, hello wire.Message, prove func(wire.Message) error, who peer) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.prove(hello, who); err != nil {
+	if err := prove(hello); err != nil {
 		return err
 	}
 	if l.shutDown || l.conn != nil {
@@ -137,6 +145,9 @@ func (l *Link) admit(conn *wire.Conn, hello wire.Message) error {
 	delete(l.greeting, conn)
 	l.stopGreeting()
 	l.conn, l.agent, l.hello = conn, who, hello
+	if d, ok := conn.(distant); ok {
+		l.session = d.Session
+	}
 	if hello.Run > 0 {
 		l.present(hello.Run)
 		if hello.Exit != nil {
@@ -153,11 +164,18 @@ func (l *Link) prove(hello wire.Message, who peer) error {
 	if l.record.Launched == nil { // the first one may not have been replaced yet
 		proved = proved || sameToken(hello.Token, l.record.Token)
 	}
+	if !proved {
+		return errors.New("wrong token")
+	}
+	return l.plausible(hello, who)
+}
+
+// plausible says what the record has against somebody who knows the token. l.mu
+// is held.
+func (l *Link) plausible(hello wire.Message, who peer) error {
 	switch {
 	case hello.Kind != wire.KindHello || hello.ID != string(l.id):
 		return errors.New("not a hello of this sandbox's agent")
-	case !proved:
-		return errors.New("wrong token")
 	case l.record.Launched != nil && !l.record.Launched.Agent.same(who):
 		return fmt.Errorf("process %d of user %d instead of the agent", who.PID, who.UID)
 	case l.record.Launched == nil && hello.Run != 0:

@@ -8,10 +8,10 @@ import (
 	"github.com/rousehq/rouse/runtime/wire"
 )
 
-// answer is a reply with the descriptors that came with it.
+// answer is a reply with what came beside it.
 type answer struct {
 	message wire.Message
-	files   []int
+	beside  things
 }
 
 // refusal is what the agent could not do.
@@ -31,25 +31,25 @@ func (r *refusal) Unwrap() error {
 }
 
 // serve hears the agent until its connection ends.
-func (l *Link) serve(conn *wire.Conn) {
+func (l *Link) serve(conn channel) {
 	for {
-		m, files, err := conn.Recv()
+		m, beside, err := conn.Recv()
 		if err != nil {
 			l.log.Debug("the agent's connection ended", "reason", err)
 			break
 		}
 		switch m.Kind {
 		case wire.KindReply:
-			l.answered(m, files)
+			l.answered(m, beside)
 			continue
 		case wire.KindExit:
-			wire.CloseAll(files)
+			beside.discard()
 			l.mu.Lock()
 			l.exited(*m.Exit)
 			l.mu.Unlock()
 			continue
 		}
-		wire.CloseAll(files)
+		beside.discard()
 		l.log.Warn("the agent broke the protocol", "kind", m.Kind)
 		break
 	}
@@ -60,16 +60,16 @@ func (l *Link) serve(conn *wire.Conn) {
 	close(l.lost)
 }
 
-func (l *Link) answered(m wire.Message, files []int) {
+func (l *Link) answered(m wire.Message, beside things) {
 	l.mu.Lock()
 	waiter := l.asked[m.Seq]
 	delete(l.asked, m.Seq)
 	l.mu.Unlock()
 	if waiter == nil {
-		wire.CloseAll(files) // nobody waits any more
+		beside.discard() // nobody waits any more
 		return
 	}
-	waiter <- answer{m, files}
+	waiter <- answer{m, beside}
 }
 
 // tell says something that has no reply. It blocks while the agent does not read.
@@ -89,8 +89,8 @@ func (l *Link) tell(m wire.Message, files ...int) error {
 }
 
 // ask says something and blocks until the reply, which brings exactly want
-// descriptors, the caller's to close.
-func (l *Link) ask(ctx context.Context, m wire.Message, want int, files ...int) (wire.Message, []int, error) {
+// things, the caller's to close.
+func (l *Link) ask(ctx context.Context, m wire.Message, want int, files ...int) (wire.Message, things, error) {
 	waiter := make(chan answer, 1)
 	l.mu.Lock()
 	l.seq++
@@ -99,17 +99,17 @@ func (l *Link) ask(ctx context.Context, m wire.Message, want int, files ...int) 
 	l.mu.Unlock()
 	if err := l.tell(m, files...); err != nil {
 		l.giveUp(m.Seq, waiter)
-		return wire.Message{}, nil, err
+		return wire.Message{}, things{}, err
 	}
 	select {
 	case a := <-waiter:
 		return a.open(m.Kind, want)
 	case <-l.lost:
 		l.giveUp(m.Seq, waiter)
-		return wire.Message{}, nil, l.errGone()
+		return wire.Message{}, things{}, l.errGone()
 	case <-ctx.Done():
 		l.giveUp(m.Seq, waiter)
-		return wire.Message{}, nil, ctx.Err()
+		return wire.Message{}, things{}, ctx.Err()
 	}
 }
 
@@ -121,20 +121,20 @@ func (l *Link) giveUp(seq uint64, waiter chan answer) {
 	l.mu.Unlock()
 	if !waits { // it was taken to be answered, and will be
 		a := <-waiter
-		wire.CloseAll(a.files)
+		a.beside.discard()
 	}
 }
 
 // open is the answer if it is what was asked for.
-func (a answer) open(kind wire.Kind, want int) (wire.Message, []int, error) {
+func (a answer) open(kind wire.Kind, want int) (wire.Message, things, error) {
 	m := a.message
 	if m.Error != "" || m.Errno != 0 {
-		wire.CloseAll(a.files)
-		return m, nil, &refusal{kind, m.Error, syscall.Errno(m.Errno)}
+		a.beside.discard()
+		return m, things{}, &refusal{kind, m.Error, syscall.Errno(m.Errno)}
 	}
-	if len(a.files) != want {
-		wire.CloseAll(a.files)
-		return m, nil, fmt.Errorf("the agent answered %s with %d descriptors instead of %d", kind, len(a.files), want)
+	if got := a.beside.count(); got != want {
+		a.beside.discard()
+		return m, things{}, fmt.Errorf("the agent answered %s with %d descriptors instead of %d", kind, got, want)
 	}
-	return m, a.files, nil
+	return m, a.beside, nil
 }

@@ -3,6 +3,7 @@ package link
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 
@@ -79,7 +80,7 @@ func checkTCP(fd, accepts int) error {
 }
 
 // asPipe takes fd, which the agent says is the read end of a pipe.
-func asPipe(fd int, name string) (*os.File, error) {
+func asPipe(fd int, name string) (io.ReadCloser, error) {
 	var stat unix.Stat_t
 	err := unix.Fstat(fd, &stat)
 	var flags int

@@ -94,7 +94,7 @@ func TestADialThatWaitsDoesNotHoldUpTheRest(t *testing.T) {
 // serve answers each line on conn with "event N".
 func serveEvents(t *testing.T, ln net.Listener, count int) net.Conn {
 	t.Helper()
-	_ = ln.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second))
+	_ = ln.(interface{ SetDeadline(time.Time) error }).SetDeadline(time.Now().Add(20 * time.Second))
 	conn, err := ln.Accept()
 	if err != nil {
 		t.Fatal(err)

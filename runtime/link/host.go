@@ -3,6 +3,7 @@ package link
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -25,8 +26,14 @@ type Host struct {
 	reconnect time.Duration
 	log       *slog.Logger
 
-	mu    sync.Mutex
-	links map[rouse.SandboxID]*Link // guarded by mu
+	closed chan struct{}  // closed by Close
+	beside sync.WaitGroup // what serves the relay
+	once   sync.Once
+
+	mu       sync.Mutex
+	links    map[rouse.SandboxID]*Link
+	relay    *relayed         // nil unless agents come over TCP
+	listener *net.TCPListener // the relay's
 }
 
 // New makes a Host that keeps its sandboxes' folders in dir, which it creates.
@@ -45,7 +52,7 @@ func New(dir string, o Options) (*Host, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return &Host{dir: dir, reconnect: o.Reconnect, log: o.Log, links: map[rouse.SandboxID]*Link{}}, nil
+	return &Host{dir: dir, reconnect: o.Reconnect, log: o.Log, closed: make(chan struct{}), links: map[rouse.SandboxID]*Link{}}, nil
 }
 
 // Expect makes the socket and the record of a new sandbox. It does not block.
@@ -54,7 +61,11 @@ func (h *Host) Expect(id rouse.SandboxID) (*Link, error) {
 	if !validID(id) {
 		return nil, rouse.Errorf(rouse.Invalid, "sandbox id %q: use 1 to 64 letters, digits, '-', '_' or '.'", id)
 	}
-	l := h.newLink(id, newRecord(id))
+	rec := newRecord(id)
+	h.mu.Lock()
+	rec.Relayed = h.relay
+	h.mu.Unlock()
+	l := h.newLink(id, rec)
 	if err := os.Mkdir(l.root, 0o700); os.IsExist(err) {
 		return nil, rouse.Errorf(rouse.Conflict, "sandbox %s exists", id)
 	} else if err != nil {
@@ -108,10 +119,16 @@ func (h *Host) Close() error {
 	h.mu.Lock()
 	links := h.links
 	h.links = map[rouse.SandboxID]*Link{}
+	listener := h.listener
 	h.mu.Unlock()
+	h.once.Do(func() { close(h.closed) })
+	if listener != nil {
+		listener.Close()
+	}
 	for _, l := range links {
 		l.shut()
 	}
+	h.beside.Wait()
 	return nil
 }
 

@@ -34,6 +34,9 @@ var _ rouse.Keeper = keeper{}
 
 // Keep implements rouse.Keeper. It does not wait for the agent.
 func (k keeper) Keep(conn net.Conn) (int, error) {
+	if relayed, ok := conn.(streamConn); ok {
+		return k.keepRelayed(relayed)
+	}
 	sc, ok := conn.(syscall.Conn)
 	if !ok {
 		return -1, fmt.Errorf("a %T has no descriptor to keep", conn)

@@ -128,6 +128,9 @@ func (l *Link) start(ctx context.Context, launch rouse.Launch, port int, ep *rou
 	if _, err := wire.Encode(m); err != nil {
 		return rouse.Errorf(rouse.Invalid, "command and environment: %w", err)
 	}
+	if l.session != nil {
+		return l.startRelayed(ctx, m, ep)
+	}
 	stdout, outEnd, err := pipe("stdout", launch.UID, launch.GID)
 	if err != nil {
 		return err

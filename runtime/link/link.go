@@ -11,6 +11,7 @@ import (
 
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/runtime/netns"
+	"github.com/rousehq/rouse/runtime/relay"
 	"github.com/rousehq/rouse/runtime/wire"
 )
 
@@ -28,10 +29,10 @@ type Link struct {
 	restart chan struct{} // holds a token while a restart is under way
 
 	mu       sync.Mutex
-	record   record                  // what the file says
-	listener *net.UnixListener       // nil once an agent has proved itself
-	greeting map[*wire.Conn]struct{} // connections that have proved nothing yet
-	conn     *wire.Conn              // the agent's; stays set when it has ended
+	record   record               // what the file says
+	listener *net.UnixListener    // nil once an agent has proved itself
+	greeting map[channel]struct{} // connections that have proved nothing yet
+	conn     channel              // the agent's; stays set when it has ended
 	agent    peer
 	hello    wire.Message
 	shutDown bool
@@ -43,6 +44,7 @@ type Link struct {
 	runs     map[int]*run // present and next
 	slots    map[int]bool // in use by Keep
 	sockets  sockets
+	session  *relay.Session   // nil unless the agent came over TCP
 	entered  *netns.Namespace // nil unless the host opens the sockets
 }
 
@@ -56,23 +58,25 @@ func (h *Host) newLink(id rouse.SandboxID, rec record) *Link {
 		proved:   make(chan struct{}),
 		lost:     make(chan struct{}),
 		restart:  make(chan struct{}, 1),
-		greeting: map[*wire.Conn]struct{}{},
+		greeting: map[channel]struct{}{},
 		asked:    map[uint64]chan answer{},
 		runs:     map[int]*run{},
 		slots:    map[int]bool{},
 	}
-	l.sockets = passed{l}
+	l.sockets = asked{l}
 	return l
 }
 
 // create makes the files of a new sandbox and listens.
 func (l *Link) create() error {
-	// Other users may pass through, to the socket, and see nothing else.
-	if err := os.Mkdir(l.Dir(), 0o711); err != nil {
-		return err
-	}
-	if err := os.Chmod(l.Dir(), 0o711); err != nil { // whatever the umask is
-		return err
+	if dir := l.Dir(); dir != "" {
+		// Other users may pass through, to the socket, and see nothing else.
+		if err := os.Mkdir(dir, 0o711); err != nil {
+			return err
+		}
+		if err := os.Chmod(dir, 0o711); err != nil { // whatever the umask is
+			return err
+		}
 	}
 	if err := l.record.write(l.root); err != nil {
 		return err
@@ -104,16 +108,26 @@ func (l *Link) open() error {
 // ID is the sandbox's.
 func (l *Link) ID() rouse.SandboxID { return l.id }
 
-// Dir is the host's folder with the agent's socket in it.
-func (l *Link) Dir() string { return filepath.Join(l.root, "s") }
+// Dir is the host's folder with the agent's socket in it, or "" when the agent
+// comes over TCP.
+func (l *Link) Dir() string {
+	if l.record.Relayed != nil {
+		return ""
+	}
+	return filepath.Join(l.root, "s")
+}
 
 // Env is what the agent's environment must hold, given the path of Dir as the
 // agent sees it.
 func (l *Link) Env(dir string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	way := wire.EnvDir + "=" + dir
+	if l.record.Relayed != nil {
+		way = wire.EnvRelay + "=" + l.record.Relayed.Reach
+	}
 	return []string{
-		wire.EnvDir + "=" + dir,
+		way,
 		wire.EnvID + "=" + string(l.id),
 		wire.EnvToken + "=" + l.record.Token,
 		wire.EnvReconnect + "=" + l.host.reconnect.String(),

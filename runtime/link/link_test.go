@@ -65,14 +65,15 @@ func runTests(m *testing.M) int {
 
 // way is a manner in which an agent may be placed.
 type way struct {
-	name   string
-	attr   syscall.SysProcAttr
-	opened bool // the host opens the sockets
+	name    string
+	attr    syscall.SysProcAttr
+	opened  bool // the host opens the sockets
+	relayed bool // the agent relays them over TCP
 }
 
 // ways are those that this user may test.
 func ways() []way {
-	all := []way{{name: "subreaper"}, {name: "sockets opened by the host", opened: true}}
+	all := []way{{name: "subreaper"}, {name: "sockets opened by the host", opened: true}, {name: "sockets relayed", relayed: true}}
 	if os.Geteuid() == 0 {
 		all = append(all,
 			way{name: "first process of a namespace", attr: syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}},
@@ -118,6 +119,11 @@ func newBox(t testing.TB, w way) *box {
 func newBoxFor(t testing.TB, w way, reconnect time.Duration) *box {
 	t.Helper()
 	h := newHost(t, filepath.Join(t.TempDir(), "run"), reconnect)
+	if w.relayed {
+		if err := h.Relay("127.0.0.1:0", ""); err != nil {
+			t.Fatal(err)
+		}
+	}
 	l, err := h.Expect("box-1")
 	if err != nil {
 		t.Fatal(err)
@@ -204,7 +210,7 @@ func newOutput(t testing.TB, ep rouse.Endpoint) *output {
 // line is the next line of stdout.
 func (o *output) line() string {
 	o.t.Helper()
-	o.Stdout.(*os.File).SetReadDeadline(time.Now().Add(20 * time.Second))
+	o.Stdout.(interface{ SetReadDeadline(time.Time) error }).SetReadDeadline(time.Now().Add(20 * time.Second))
 	s, err := o.out.ReadString('\n')
 	if err != nil {
 		o.t.Fatalf("reading stdout: %v", err)

@@ -25,6 +25,7 @@ type record struct {
 	Reconnect string            `json:"reconnect"`
 	Notes     map[string]string `json:"notes,omitempty"`
 	Launched  *launched         `json:"launched,omitempty"`
+	Relayed   *relayed          `json:"relayed,omitempty"` // nil where the agent has a socket in its folder
 }
 
 // launched is what the agent was told to run.

@@ -2,9 +2,10 @@ package link
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
-	"os"
 	"slices"
 
 	"github.com/rousehq/rouse"
@@ -16,6 +17,9 @@ import (
 // record says it runs, with what the agent kept. A sandbox that was never
 // given a revision is an error. It is called once.
 func (l *Link) Resume(ctx context.Context, inspect rouse.Inspect) (rouse.RevisionID, rouse.Endpoint, error) {
+	if l.record.Relayed != nil && !l.host.relays() {
+		return "", rouse.Endpoint{}, errors.New("the agent of this sandbox would come over TCP, and nobody listens for it")
+	}
 	if err := l.Connected(ctx); err != nil {
 		return "", rouse.Endpoint{}, err
 	}
@@ -39,11 +43,11 @@ func (l *Link) Resume(ctx context.Context, inspect rouse.Inspect) (rouse.Revisio
 // takeBack gets the descriptors that the agent held.
 func (l *Link) takeBack(ctx context.Context, rec launched, held []string, ep *rouse.Endpoint) error {
 	if rec.Contract == rouse.ContractLambda {
-		fd, err := l.take(ctx, wire.HeldListener)
+		listener, err := l.take(ctx, wire.HeldListener)
 		if err != nil {
 			return err
 		}
-		if ep.RuntimeAPI, err = asListener(fd, rec.Port); err != nil {
+		if ep.RuntimeAPI, err = listener.listener(rec.Port); err != nil {
 			return err
 		}
 	} else {
@@ -71,11 +75,11 @@ func (l *Link) takeKept(ctx context.Context, held []string, ep *rouse.Endpoint) 
 		if !ok {
 			continue
 		}
-		fd, err := l.take(ctx, name)
+		kept, err := l.take(ctx, name)
 		if err != nil {
 			return err
 		}
-		conn, err := asConn(fd, 0)
+		conn, err := kept.conn(0)
 		if err != nil { // it was closed meanwhile, by the process
 			l.log.Debug("a kept connection is of no use", "slot", slot, "error", err)
 			keeper{l}.Drop(slot)
@@ -92,19 +96,16 @@ func (l *Link) takeKept(ctx context.Context, held []string, ep *rouse.Endpoint) 
 	return nil
 }
 
-func (l *Link) takePipe(ctx context.Context, name string) (*os.File, error) {
-	fd, err := l.take(ctx, name)
+func (l *Link) takePipe(ctx context.Context, name string) (io.ReadCloser, error) {
+	kept, err := l.take(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	return asPipe(fd, name)
+	return kept.pipe(name)
 }
 
 // take gets a duplicate of what the agent holds under name.
-func (l *Link) take(ctx context.Context, name string) (int, error) {
-	_, files, err := l.ask(ctx, wire.Message{Kind: wire.KindTake, Name: name}, 1)
-	if err != nil {
-		return -1, err
-	}
-	return files[0], nil
+func (l *Link) take(ctx context.Context, name string) (things, error) {
+	_, beside, err := l.ask(ctx, wire.Message{Kind: wire.KindTake, Name: name}, 1)
+	return beside, err
 }

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -28,29 +29,30 @@ func (l *Link) way() sockets {
 	return l.sockets
 }
 
-// passed has the agent open sockets and pass their descriptors.
-type passed struct{ link *Link }
+// asked has the agent open sockets. It passes their descriptors or, over TCP,
+// carries their bytes.
+type asked struct{ link *Link }
 
-var _ sockets = passed{}
+var _ sockets = asked{}
 
-func (p passed) listen(ctx context.Context, port int) (net.Listener, error) {
-	_, files, err := p.link.ask(ctx, wire.Message{Kind: wire.KindListen, Port: port}, 1)
+func (a asked) listen(ctx context.Context, port int) (net.Listener, error) {
+	m, beside, err := a.link.ask(ctx, wire.Message{Kind: wire.KindListen, Port: port}, 1)
 	if err != nil {
 		return nil, err
 	}
-	return asListener(files[0], port)
+	return beside.listener(cmp.Or(port, m.Port))
 }
 
-func (p passed) dial(ctx context.Context, port int) (net.Conn, error) {
-	_, files, err := p.link.ask(ctx, wire.Message{Kind: wire.KindDial, Port: port}, 1)
+func (a asked) dial(ctx context.Context, port int) (net.Conn, error) {
+	_, beside, err := a.link.ask(ctx, wire.Message{Kind: wire.KindDial, Port: port}, 1)
 	if err == nil {
-		return asConn(files[0], port)
+		return beside.conn(port)
 	}
 	return nil, dialError(port, err)
 }
 
-func (p passed) free(ctx context.Context) (int, error) {
-	m, _, err := p.link.ask(ctx, wire.Message{Kind: wire.KindFree}, 0)
+func (a asked) free(ctx context.Context) (int, error) {
+	m, _, err := a.link.ask(ctx, wire.Message{Kind: wire.KindFree}, 0)
 	return m.Port, err
 }
 

@@ -18,6 +18,10 @@ func (m *Message) check() error {
 		return errors.New("more names than can be held")
 	case len(m.Error) > maxError:
 		return errors.New("error text too long")
+	case len(m.Streams) > MaxFiles:
+		return errors.New("more streams than descriptors in a message")
+	case len(m.Nonce) > maxToken, len(m.Proof) > maxToken:
+		return errors.New("nonce or proof too long")
 	case m.Errno < 0 || m.Errno > 4095:
 		return errors.New("errno out of range")
 	}
@@ -38,8 +42,20 @@ func (m *Message) check() error {
 func (m *Message) checkKind() error {
 	switch m.Kind {
 	case KindHello:
-		if m.ID == "" || m.Token == "" {
-			return errors.New("hello without id or token")
+		if m.ID == "" { // over TCP the token is proved before, and never said
+			return errors.New("hello without an id")
+		}
+	case KindGreet:
+		if m.ID == "" || m.Nonce == "" {
+			return errors.New("greet without id or nonce")
+		}
+	case KindChallenge:
+		if m.Nonce == "" || m.Proof == "" {
+			return errors.New("challenge without nonce or proof")
+		}
+	case KindProof:
+		if m.Proof == "" {
+			return errors.New("proof without a proof")
 		}
 	case KindReply:
 		if m.Seq == 0 {

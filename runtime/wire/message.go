@@ -27,6 +27,7 @@ const (
 	EnvID        = "ROUSE_AGENT_ID"        // of the sandbox
 	EnvToken     = "ROUSE_AGENT_TOKEN"     // proves the first hello
 	EnvReconnect = "ROUSE_AGENT_RECONNECT" // how long to wait for a lost host, as "60s"
+	EnvRelay     = "ROUSE_AGENT_RELAY"     // instead of the folder: the host's HOST:PORT, over TCP
 )
 
 // ZygoteControl is the descriptor on which a zygote finds its agent. What the
@@ -60,6 +61,11 @@ const (
 	KindDrop    Kind = "drop"
 	KindTake    Kind = "take"
 	KindStop    Kind = "stop"
+
+	// Over TCP alone, before hello.
+	KindGreet     Kind = "greet"
+	KindChallenge Kind = "challenge"
+	KindProof     Kind = "proof"
 )
 
 // The names of what an agent holds from start and listen on. Other names are
@@ -86,6 +92,12 @@ type Message struct {
 	Name    string   `json:"name,omitempty"`   // hold, drop, take
 	Error   string   `json:"error,omitempty"`  // reply: why it failed
 	Errno   int      `json:"errno,omitempty"`  // reply: the system's number for it, if it has one
+
+	// Over TCP alone.
+	Streams []uint32 `json:"streams,omitempty"` // what stands for the descriptors beside the message
+	Nonce   string   `json:"nonce,omitempty"`   // greet, challenge
+	Proof   string   `json:"proof,omitempty"`   // challenge, proof
+	Again   bool     `json:"again,omitempty"`   // greet: the agent was welcomed before
 }
 
 // Start is a command and the rights that it runs with. Four descriptors come
