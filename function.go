@@ -234,6 +234,9 @@ func (s *Spec) Validate() error {
 	case s.Health != "" && !strings.HasPrefix(s.Health, "/"):
 		return Errorf(Invalid, "health %q: must start with /", clip(s.Health, 80))
 	}
+	if err := s.validateZygote(); err != nil {
+		return err
+	}
 	return validateEnvironment(s.Environment)
 }
 

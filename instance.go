@@ -22,17 +22,20 @@ type Tier string
 const (
 	TierWarm   Tier = "warm"   // a process that waits: no start at all
 	TierFrozen Tier = "frozen" // a process that was stopped: it is continued
+	TierZygote Tier = "zygote" // a spare sandbox with an interpreter: the code is mounted, a fork runs it
 	TierCell   Tier = "cell"   // a spare sandbox: its files are mounted, its process started
 	TierCold   Tier = "cold"   // nothing: a sandbox is made first
 )
 
 // Cells are the sandboxes without a revision, at one moment.
 type Cells struct {
-	Most   int    `json:"most"`             // as many are kept at the most; 0 is none
-	Ready  int    `json:"ready"`            // handed out without a wait
-	Making int    `json:"making"`           // about to be ready
-	Memory Bytes  `json:"memory,omitempty"` // measured, of one that is ready, with what its engine runs for it
-	Unused string `json:"unused,omitempty"` // why none are kept
+	Most   int `json:"most"`   // as many are kept at the most; 0 is none
+	Ready  int `json:"ready"`  // handed out without a wait
+	Making int `json:"making"` // about to be ready
+	// Zygotes are those of the ready that have an interpreter with modules loaded.
+	Zygotes int    `json:"zygotes,omitempty"`
+	Memory  Bytes  `json:"memory,omitempty"` // measured, of one that is ready, with what its engine runs for it
+	Unused  string `json:"unused,omitempty"` // why none are kept
 }
 
 // Instance is a snapshot of a revision running in a sandbox, for listings.

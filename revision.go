@@ -64,6 +64,9 @@ type Spec struct {
 	Caps Caps `json:"caps,omitempty"`
 	// Writable lets the code write to its whole root, as much as to /tmp.
 	Writable bool `json:"writable,omitempty"`
+	// Zygote are the modules that are loaded, ahead of the code, in the interpreter
+	// that an instance begins as a fork of; ZygoteAuto alone learns them.
+	Zygote []string `json:"zygote,omitempty"`
 	// Layers are digests of unpacked trees that are joined at /opt; where two have
 	// a file, the later one's is seen.
 	Layers []string `json:"layers,omitempty"`

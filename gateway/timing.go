@@ -15,6 +15,7 @@ var (
 	startCold = []string{string(rouse.TierCold)}
 	startFrom = map[rouse.Tier][]string{
 		rouse.TierFrozen: {string(rouse.TierFrozen)},
+		rouse.TierZygote: {string(rouse.TierZygote)},
 		rouse.TierCell:   {string(rouse.TierCell)},
 		rouse.TierCold:   startCold,
 	}

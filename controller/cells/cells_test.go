@@ -33,6 +33,12 @@ func (m *maker) CellFor(_ context.Context, c driver.Class) (driver.Class, bool) 
 	return driver.Cell(c.Network), m.none == "" && !m.single
 }
 
+func (m *maker) ZygoteFor(_ context.Context, c driver.Class) (driver.Class, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return driver.Class{Network: c.Network, Image: c.Image, Zygote: c.Zygote}, c.Zygote != (driver.Zygote{}) && m.none == "" && !m.single
+}
+
 func (m *maker) Sockets() (driver.Sockets, string) { return driver.SocketsAgent, "" }
 
 func (m *maker) NoCells() string {

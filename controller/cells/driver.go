@@ -60,14 +60,23 @@ func New(inner Inner, o Options) *Driver {
 // Name is the inner driver's.
 func (d *Driver) Name() string { return d.inner.Name() }
 
-// Check is the inner driver's.
+// Check is the inner driver's, and loads the modules of a zygote.
 func (d *Driver) Check(ctx context.Context, spec rouse.Spec, report func(string)) (rouse.Spec, error) {
-	return d.inner.Check(ctx, spec, report)
+	spec, err := d.inner.Check(ctx, spec, report)
+	if err != nil {
+		return spec, err
+	}
+	return spec, d.tryZygote(ctx, spec, report)
 }
 
 // CellFor is the inner driver's.
 func (d *Driver) CellFor(ctx context.Context, c driver.Class) (driver.Class, bool) {
 	return d.inner.CellFor(ctx, c)
+}
+
+// ZygoteFor is the inner driver's.
+func (d *Driver) ZygoteFor(ctx context.Context, c driver.Class) (driver.Class, bool) {
+	return d.inner.ZygoteFor(ctx, c)
 }
 
 // NoCells is the inner driver's.
@@ -81,9 +90,12 @@ func (d *Driver) Collect(ctx context.Context, specs []rouse.Spec) (int, error) {
 	return d.inner.Collect(ctx, specs)
 }
 
-// Make returns a spare cell at once, makes one when there is none, and makes a
+// Make returns a spare zygote or cell at once, makes one when there is none, and makes a
 // sandbox of the class itself when a cell will not do or cannot be made.
 func (d *Driver) Make(ctx context.Context, c driver.Class) (driver.Sandbox, error) {
+	if s := d.spareZygote(ctx, c); s != nil {
+		return s, nil
+	}
 	class, ok := d.inner.CellFor(ctx, c)
 	if ok {
 		if s := d.take(class); s != nil {
@@ -151,9 +163,13 @@ func (d *Driver) Cells() rouse.Cells {
 	view := rouse.Cells{Most: d.Most, Unused: d.inner.NoCells()}
 	var one driver.Sandbox
 	d.do(func(s *stock) {
-		for _, k := range s.kinds {
+		for c, k := range s.kinds {
 			view.Ready += len(k.spares)
 			view.Making += k.making
+			if c.IsZygote() {
+				view.Zygotes += len(k.spares)
+				continue
+			}
 			if len(k.spares) > 0 {
 				one = k.spares[0].sandbox
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/controller/driver"
 	"github.com/rousehq/rouse/controller/scale"
 )
@@ -54,7 +55,10 @@ func (d *Driver) add(c driver.Class) {
 	d.mu.Lock()
 	k := d.stock.kinds[c]
 	k.making--
-	if err != nil {
+	refused := c.IsZygote() && rouse.CodeOf(err) == rouse.Invalid
+	if refused { // and will be again
+		delete(d.stock.kinds, c)
+	} else if err != nil {
 		d.stock.failures++
 		failures = d.stock.failures
 	} else {
@@ -64,7 +68,7 @@ func (d *Driver) add(c driver.Class) {
 		d.watch(one)
 	}
 	d.mu.Unlock()
-	if err == nil || d.life.Err() != nil {
+	if err == nil || refused || d.life.Err() != nil {
 		return
 	}
 	if failures == 1 {

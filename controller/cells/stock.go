@@ -3,6 +3,7 @@ package cells
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -53,11 +54,7 @@ func newStock(most int) stock {
 // take notes the demand and returns the newest spare, whose memory is still at
 // hand, or nil.
 func (s *stock) take(c driver.Class, now time.Time) *spare {
-	k := s.kinds[c]
-	if k == nil {
-		k = &kind{}
-		s.kinds[c] = k
-	}
+	k := s.kind(c, now)
 	k.demand, k.asked = scale.Faded(k.demand, now.Sub(k.asked))+1, now
 	if s.refillAt.Before(now) {
 		s.refillAt = now.Add(settle)
@@ -70,6 +67,19 @@ func (s *stock) take(c driver.Class, now time.Time) *spare {
 	k.spares[n-1] = nil
 	k.spares = k.spares[:n-1]
 	return one
+}
+
+// kind finds the spares of a class. Zygotes that nobody asks for any more are
+// forgotten when another kind comes up: there are as many as module sets.
+func (s *stock) kind(c driver.Class, now time.Time) *kind {
+	if k := s.kinds[c]; k != nil {
+		return k
+	}
+	maps.DeleteFunc(s.kinds, func(c driver.Class, k *kind) bool {
+		return c.IsZygote() && len(k.spares)+k.making == 0 && !scale.Asked(scale.Faded(k.demand, now.Sub(k.asked)))
+	})
+	s.kinds[c] = &kind{}
+	return s.kinds[c]
 }
 
 // drop forgets a spare and says whether it was there: who takes it is faster
@@ -106,10 +116,18 @@ func (s *stock) next(now time.Time, cells bool) step {
 		most = 0
 	}
 	classes, demand := s.demand(now)
+	loaded := zygotes(most, classes, demand)
+	for i, c := range classes {
+		most -= loaded[c]
+		if c.IsZygote() {
+			demand[i] = 0 // it has its place
+		}
+	}
 	var missing *kind
 	var class driver.Class
 	for i, want := range scale.Spread(most, demand) {
 		k := s.kinds[classes[i]]
+		want += loaded[classes[i]]
 		switch {
 		case len(k.spares) > want:
 			one := k.spares[0]

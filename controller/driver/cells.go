@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/rousehq/rouse"
@@ -14,6 +15,10 @@ type CellMaker interface {
 	// is false when only one made for it will do. It blocks on I/O for what it was
 	// never asked before.
 	CellFor(ctx context.Context, c Class) (cell Class, ok bool)
+	// ZygoteFor is the class of the zygote that can become a sandbox of class c.
+	// ok is false when c wants none or none will do. It blocks as CellFor does.
+	// Making one whose modules will not do is an Invalid error.
+	ZygoteFor(ctx context.Context, c Class) (zygote Class, ok bool)
 	// NoCells says in words why this driver makes no cells here, or "".
 	NoCells() string
 }
@@ -26,6 +31,29 @@ func (c Class) Empty() Class { return Class{Network: c.Network, Caps: c.Caps} }
 
 // IsCell says whether sandboxes of the class are made empty.
 func (c Class) IsCell() bool { return c == c.Empty() }
+
+// Zygote is an interpreter with modules loaded; the zero value is none.
+type Zygote struct {
+	Runtime  string
+	Contract rouse.Contract
+	Modules  string // with commas between them
+}
+
+// ZygoteOf is the zygote that a spec asks for. One that is still to be learned
+// is none yet.
+func ZygoteOf(spec rouse.Spec) Zygote {
+	if len(spec.Zygote) == 0 || spec.LearnsZygote() {
+		return Zygote{}
+	}
+	return Zygote{Runtime: spec.Runtime, Contract: spec.Contract, Modules: strings.Join(spec.Zygote, ",")}
+}
+
+// List is the modules, one by one.
+func (z Zygote) List() []string { return strings.Split(z.Modules, ",") }
+
+// IsZygote says whether sandboxes of the class are made with an interpreter in
+// them and no code.
+func (c Class) IsZygote() bool { return c.Zygote != (Zygote{}) && c.Code == "" }
 
 // Collector is a driver that keeps files for revisions, beside their code.
 type Collector interface {

@@ -62,6 +62,9 @@ type Class struct {
 	CPU    float64
 	// Writable has the root writable, with as much space as /tmp.
 	Writable bool
+	// Zygote is the interpreter that the code is best started from. A class with
+	// one and without code is a zygote's own.
+	Zygote Zygote
 }
 
 // Plain is the class of a sandbox that is made for one revision on demand.
@@ -85,6 +88,7 @@ func Plain(rev rouse.Revision) Class {
 		CPU:     rev.Spec.CPU,
 
 		Writable: rev.Spec.Writable,
+		Zygote:   ZygoteOf(rev.Spec),
 	}
 }
 

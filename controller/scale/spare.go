@@ -16,6 +16,9 @@ func Faded(demand float64, since time.Duration) float64 {
 	return demand * math.Exp2(-max(since, 0).Seconds()/halfLife.Seconds())
 }
 
+// Asked says whether a demand counts at all.
+func Asked(demand float64) bool { return demand >= least }
+
 // Spread divides places for spare sandboxes among kinds of them by the demand
 // for each. A kind that is asked for gets one at least, those in most demand
 // first; a kind that is not asked for any more gets none.
@@ -24,7 +27,7 @@ func Spread(places int, demand []float64) []int {
 	for ; places > 0; places-- {
 		best, most := -1, 0.0
 		for i, d := range demand {
-			if d < least {
+			if !Asked(d) {
 				continue
 			}
 			// The method of highest averages, in which nobody's first place waits

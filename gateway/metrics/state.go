@@ -68,6 +68,7 @@ func (s state) Collect(ch chan<- prometheus.Metric) {
 	if c := snap.Cells; c != nil {
 		gauge(cellsDesc, float64(c.Ready), "ready")
 		gauge(cellsDesc, float64(c.Making), "making")
+		gauge(cellsDesc, float64(c.Zygotes), "zygote")
 		if c.Memory > 0 {
 			gauge(cellMemoryDesc, float64(c.Memory))
 		}

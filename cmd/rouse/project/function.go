@@ -38,6 +38,7 @@ type Function struct {
 	Args       Command  `yaml:"args" doc:"arguments of the entry point, instead of the image's"`
 	WorkDir    string   `yaml:"workdir" doc:"folder to start in, instead of the image's"`
 
+	Zygote  Modules           `yaml:"zygote" doc:"Python modules loaded ahead of need, of which starts are forks; auto learns them"`
 	Env     map[string]string `yaml:"env" doc:"environment variables" short:"e"`
 	EnvFile []string          `yaml:"env_file" doc:"files with KEY=VALUE lines; env wins over them"`
 
@@ -95,6 +96,7 @@ func (f *Function) Spec(dir string) (rouse.Spec, error) {
 	if f.Caps != "none" { // which is to leave it out
 		spec.Caps = rouse.Caps(f.Caps)
 	}
+	spec.Zygote = f.Zygote
 	take(&spec.Memory, f.Memory)
 	take(&spec.Timeout, f.Timeout)
 	take(&spec.CPU, f.CPU)
@@ -192,6 +194,22 @@ func readEnv(env map[string]string, file string) error {
 	}
 	return nil
 }
+
+// Modules are Python modules, in a file as a list or as one string with commas.
+type Modules []string
+
+// Set reads names between commas.
+func (m *Modules) Set(s string) error {
+	for name := range strings.SplitSeq(s, ",") {
+		*m = append(*m, strings.TrimSpace(name))
+	}
+	return nil
+}
+
+func (m *Modules) String() string { return strings.Join(*m, ",") }
+
+// Type is the word that help texts show for the value.
+func (m *Modules) Type() string { return "modules" }
 
 // Command is a command line, in a file as a list or as one string with quotes.
 type Command []string

@@ -73,9 +73,7 @@ func (s *sandbox) plan(ctx context.Context, rev rouse.Revision, read func(contex
 		command.Dir = cmp.Or(rev.Spec.Image.Directory, command.Dir)
 	}
 	command.Dir = cmp.Or(command.Dir, s.image.dir, "/")
-	command.Env = layered(
-		[]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + u.home},
-		s.image.env, command.Env)
+	command.Env = s.environment(u, command.Env)
 	l := rouse.Launch{
 		Revision: rev.ID, Contract: rev.Spec.Contract, Command: command,
 		UID: u.uid, GID: u.gid, Groups: u.groups, KeepCaps: rev.Spec.Caps == rouse.CapsDefault, Inspect: s.inspect,
@@ -110,6 +108,14 @@ func (s *sandbox) bootstrap(rev rouse.Revision) string {
 		return ""
 	}
 	return path.Join(optDir, name)
+}
+
+// environment is what a process of user u sees: the engine's own, the image's
+// and what was planned.
+func (s *sandbox) environment(u user, planned []string) []string {
+	return layered(
+		[]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + u.home},
+		s.image.env, planned)
 }
 
 // layered joins environments; where two name a variable, the later one has it.

@@ -25,11 +25,12 @@ type cells struct {
 	unpacking unpacking
 
 	mu      sync.Mutex
-	unused  string           // why there are none; "" when there are
-	noUpper bool             // what they run cannot write to its root
-	refused int              // in a row
-	named   map[string]named // what names of base images mean
-	hard    map[string]bool  // image ids that cannot be unpacked or mounted
+	unused  string                // why there are none; "" when there are
+	noUpper bool                  // what they run cannot write to its root
+	refused int                   // in a row
+	named   map[string]named      // what names of base images mean
+	hard    map[string]bool       // image ids that cannot be unpacked or mounted
+	sterile map[driver.Class]bool // zygotes whose modules were refused
 }
 
 type named struct {
@@ -41,7 +42,7 @@ var _ driver.CellMaker = (*Driver)(nil)
 
 // probeCells finds out whether cells can be used, and why not.
 func (d *Driver) probeCells(security []string) {
-	d.named, d.hard = make(map[string]named), make(map[string]bool)
+	d.named, d.hard, d.sterile = make(map[string]named), make(map[string]bool), make(map[driver.Class]bool)
 	if d.Roots == nil {
 		d.unused = "they are not wanted"
 		return
@@ -182,6 +183,7 @@ type cell struct {
 	mu    sync.Mutex
 	now   *sandbox
 	plain bool          // now is no cell any more
+	fork  bool          // the process began as a fork of the cell's zygote
 	mount time.Duration // how long it took
 }
 
@@ -205,7 +207,7 @@ func (c *cell) Assign(ctx context.Context, rev rouse.Revision) (rouse.Endpoint, 
 	endpoint, took, err := s.occupy(ctx, rev)
 	if err == nil || !isUnfit(err) || ctx.Err() != nil {
 		c.mu.Lock()
-		c.mount = took
+		c.mount, c.fork = took, endpoint.Forked
 		c.mu.Unlock()
 		if err == nil {
 			s.d.used(nil)
@@ -240,12 +242,15 @@ func (c *cell) standIn(ctx context.Context, rev rouse.Revision) (rouse.Endpoint,
 	return s.Assign(ctx, rev)
 }
 
-// Placed is TierCell, unless a container had to stand in.
+// Placed is TierZygote or TierCell, unless a container had to stand in.
 func (c *cell) Placed() (rouse.Tier, time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.plain {
 		return rouse.TierCold, 0
+	}
+	if c.fork {
+		return rouse.TierZygote, c.mount
 	}
 	return rouse.TierCell, c.mount
 }

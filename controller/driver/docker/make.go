@@ -32,7 +32,7 @@ func (d *Driver) Make(ctx context.Context, c driver.Class) (driver.Sandbox, erro
 		}
 		return nil, err
 	}
-	if c.IsCell() {
+	if c.IsCell() || c.IsZygote() {
 		return &cell{id: id, now: s}, nil
 	}
 	return s, nil

@@ -44,12 +44,14 @@ func (s *sandbox) occupy(ctx context.Context, rev rouse.Revision) (_ rouse.Endpo
 		return rouse.Endpoint{}, 0, err
 	}
 	class := driver.Plain(rev)
-	img, err := s.d.meant(ctx, class.Image)
-	if err != nil {
-		return rouse.Endpoint{}, 0, &unfit{err}
+	if !s.zygote { // which has its image
+		img, err := s.d.meant(ctx, class.Image)
+		if err != nil {
+			return rouse.Endpoint{}, 0, &unfit{err}
+		}
+		s.image, s.runtime = img, strings.HasPrefix(class.Image, runtimePrefix)
 	}
-	s.image, s.runtime = img, strings.HasPrefix(class.Image, runtimePrefix)
-	root, err := s.d.rootOf(img, class)
+	root, err := s.d.rootOf(s.image, class)
 	if err != nil {
 		return rouse.Endpoint{}, 0, err
 	}
@@ -69,11 +71,15 @@ func (s *sandbox) occupy(ctx context.Context, rev rouse.Revision) (_ rouse.Endpo
 		}
 	}
 	began := time.Now()
-	if err := s.init.Mount(root); err != nil {
+	lay := s.init.Mount
+	if s.zygote {
+		lay = s.init.Add
+	}
+	if err := lay(root); err != nil {
 		return rouse.Endpoint{}, 0, &unfit{fmt.Errorf("mounting into a cell: %w", err)}
 	}
 	took = time.Since(began)
-	if err := errors.Join(s.limit(ctx, class), s.limitFunction(class)); err != nil {
+	if launch.Fork, err = s.limitTo(ctx, class); err != nil {
 		return rouse.Endpoint{}, took, &unfit{fmt.Errorf("limiting a cell: %w", err)}
 	}
 	launch.Enter = true

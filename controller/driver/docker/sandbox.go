@@ -39,6 +39,7 @@ type sandbox struct {
 	nested    *cgroup.Group // the function's, inside of it; nil where there is none
 	gauge     *cgroup.Gauge // nil where the control group cannot be read
 	init      *mount.Cell   // nil unless the container was made as a cell
+	zygote    bool          // the cell has its image's root and an interpreter
 	layer     string        // what the engine keeps of the container's own files; "" where that is not known
 	writable  rouse.Bytes   // that may be written beside /tmp; 0 where nothing can be
 	full      atomic.Bool   // more was
@@ -66,6 +67,12 @@ func (s *sandbox) ID() rouse.SandboxID { return s.id }
 // make creates and starts the container and waits for its agent. Whoever calls
 // it stops the sandbox when it fails.
 func (s *sandbox) make(ctx context.Context, c driver.Class) error {
+	if c.IsZygote() {
+		if err := s.make(ctx, c.Empty()); err != nil {
+			return err
+		}
+		return s.hatch(ctx, c)
+	}
 	if err := s.link.Note(noteDriver, Name); err != nil {
 		return fmt.Errorf("writing a sandbox's record: %w", err)
 	}

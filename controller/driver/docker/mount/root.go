@@ -70,6 +70,25 @@ func (c *Cell) Mount(root Root) error {
 	})
 }
 
+// Add lays root's binds and scratch over the places of the root that Mount has
+// given the cell, in which something may run by now; its layers are not looked
+// at. After an error the cell is of no more use.
+func (c *Cell) Add(root Root) error {
+	b := builder{}
+	defer b.close()
+	b.parts(root)
+	if b.err != nil {
+		return b.err
+	}
+	return c.inside(func() error {
+		// A thread that enters a mount namespace finds itself on top of all that
+		// was mounted over its root.
+		b.root = b.open("/", func() (int, error) { return unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0) })
+		b.lay(root)
+		return b.err
+	})
+}
+
 // builder holds the parts of a root. After an error its methods do nothing.
 type builder struct {
 	err  error
@@ -109,6 +128,11 @@ func (b *builder) open(what string, step func() (int, error)) (fd int) {
 // build makes the parts that come from the host, attached to nothing.
 func (b *builder) build(root Root) {
 	b.root = b.open("overlay", func() (int, error) { return overlay(root.Layers, root.Upper) })
+	b.parts(root)
+}
+
+// parts makes root's binds and scratch.
+func (b *builder) parts(root Root) {
 	for _, bind := range root.Binds {
 		b.bind = append(b.bind, b.open(bind.Target, func() (int, error) {
 			return clone(unix.AT_FDCWD, bind.Source, 0, unix.MOUNT_ATTR_RDONLY|locked)
@@ -126,6 +150,12 @@ func (b *builder) attach(root Root) {
 		part := b.open(k.path, func() (int, error) { return clone(unix.AT_FDCWD, k.path, k.flags, k.attrs) })
 		b.place(part, k.path)
 	}
+	b.lay(root)
+	b.do("/", func() error { return move(b.root, unix.AT_FDCWD, "/") })
+}
+
+// lay places root's binds and scratch.
+func (b *builder) lay(root Root) {
 	// Scratch first: a volume may hold the folder that something is mounted on.
 	for i, s := range root.Scratch {
 		b.place(b.at(b.tmp, i), s.Target)
@@ -133,7 +163,6 @@ func (b *builder) attach(root Root) {
 	for i, bind := range root.Binds {
 		b.place(b.at(b.bind, i), bind.Target)
 	}
-	b.do("/", func() error { return move(b.root, unix.AT_FDCWD, "/") })
 }
 
 func (b *builder) at(fds []int, i int) int {

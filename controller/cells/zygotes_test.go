@@ -1,0 +1,121 @@
+package cells
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver"
+)
+
+// python is a class of code that imports modules.
+func python(modules ...string) driver.Class {
+	c := driver.Plain(rouse.Revision{Spec: rouse.Spec{
+		Runtime: "python3.11", Contract: rouse.ContractLambda, Network: rouse.NetworkNone, Zygote: modules,
+		Artifact: rouse.Artifact{Code: "sha256:2"},
+	}})
+	return c
+}
+
+func TestAZygoteIsMadeForTheNextStartWhenThereIsNone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		d := open(t, &maker{}, 2)
+		if first := make1(t, d, python("json")); first.Class().IsZygote() {
+			t.Error("a zygote that nobody has made")
+		}
+		pass(time.Second)
+		if c := d.Cells(); c.Ready != 2 || c.Zygotes != 1 {
+			t.Fatalf("cells %+v, want a zygote and a cell", c)
+		}
+		if other := make1(t, d, python("decimal")); other.Class().IsZygote() {
+			t.Error("a zygote with other modules was handed out")
+		}
+		if next := make1(t, d, python("json")); next.Class().Zygote.Modules != "json" || !next.Class().IsZygote() {
+			t.Errorf("got %+v, want the zygote", next.Class())
+		}
+	})
+}
+
+func TestZygotesTakeHalfOfThePlacesTheMostWantedFirst(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		d := open(t, &maker{}, 4)
+		for i, modules := range []string{"a", "b", "c"} {
+			for range 3 * (i + 1) {
+				make1(t, d, python(modules))
+			}
+		}
+		pass(time.Minute)
+		if c := d.Cells(); c.Zygotes != 2 || c.Ready != 4 {
+			t.Fatalf("cells %+v, want 2 zygotes among 4", c)
+		}
+		for modules, want := range map[string]bool{"a": false, "b": true, "c": true} {
+			if got := make1(t, d, python(modules)).Class().IsZygote(); got != want {
+				t.Errorf("%s: zygote %t, want %t", modules, got, want)
+			}
+		}
+	})
+}
+
+func TestZygotesThatNobodyAsksForGo(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		inner := &maker{}
+		d := open(t, inner, 4)
+		for i := range 100 {
+			make1(t, d, python(fmt.Sprint("m", i)))
+			pass(time.Hour)
+		}
+		if c := d.Cells(); c.Zygotes != 0 {
+			t.Errorf("cells %+v after an hour without a start", c)
+		}
+		if n := len(d.stock.kinds); n > 3 {
+			t.Errorf("%d kinds are remembered", n)
+		}
+	})
+}
+
+func refuse(_ context.Context, c driver.Class) error {
+	if c.IsZygote() {
+		return rouse.Errorf(rouse.Invalid, "zygote: module bad: it starts a thread")
+	}
+	return nil
+}
+
+func TestModulesThatWillNotDoFailTheDeploymentAndNoStart(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		inner := &maker{}
+		inner.OnMake = refuse
+		d := open(t, inner, 2)
+		spec := rouse.Spec{Runtime: "python3.11", Network: rouse.NetworkNone, Zygote: []string{"bad"}, Artifact: rouse.Artifact{Code: "sha256:2"}}
+		if _, err := d.Check(t.Context(), spec, nil); rouse.CodeOf(err) != rouse.Invalid || !strings.Contains(err.Error(), "module bad") {
+			t.Errorf("got %v", err)
+		}
+		make1(t, d, python("bad"))
+		pass(time.Hour)
+		if c := d.Cells(); c.Ready != 2 || c.Zygotes != 0 || inner.Made() != 3 {
+			t.Errorf("cells %+v after %d were made", c, inner.Made())
+		}
+	})
+}
+
+func TestADeploymentLoadsItsZygoteForTheFirstStart(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		d := open(t, &maker{}, 2)
+		spec := rouse.Spec{
+			Runtime: "python3.11", Contract: rouse.ContractLambda, Network: rouse.NetworkNone, Zygote: []string{"json"},
+			Artifact: rouse.Artifact{Code: "sha256:2"},
+		}
+		if _, err := d.Check(t.Context(), spec, nil); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Second)
+		if c := d.Cells(); c.Zygotes != 1 || c.Ready != 2 {
+			t.Errorf("cells %+v, want a zygote and a cell", c)
+		}
+		if s := make1(t, d, driver.Plain(rouse.Revision{Spec: spec})); !s.Class().IsZygote() {
+			t.Errorf("the first start got %+v", s.Class())
+		}
+	})
+}
