@@ -49,23 +49,8 @@ func (l *lab) fromCell(ctx context.Context, plain *container) (r result, err err
 	if err != nil {
 		return r, err
 	}
-	number := 0
-	got, err := alternate(l.rounds, []string{"rouse", "engine"}, func(side string) (float64, error) {
-		if err := errors.Join(p.gone(ctx), p.spares(ctx, 2)); err != nil {
-			return 0, err
-		}
-		if side == "engine" {
-			took, err := plain.first(ctx)
-			return milliseconds(took), err
-		}
-		number++
-		name := rouse.FunctionName(fmt.Sprintf("never-called-%d", number))
-		settings := rouse.DefaultSettings()
-		settings.Idle = 0
-		if err := p.deploy(ctx, name, spec, settings); err != nil {
-			return 0, err
-		}
-		took, err := post(ctx, http.DefaultClient, p.address(name), body, http.StatusOK)
+	got, err := l.neverCalled(ctx, p, spec, "engine", func() (float64, error) {
+		took, err := plain.first(ctx)
 		return milliseconds(took), err
 	})
 	if err != nil {
@@ -78,6 +63,30 @@ func (l *lab) fromCell(ctx context.Context, plain *container) (r result, err err
 		Measured: fmt.Sprintf("%.1f ms, 1/%.0f (engine %.0f ms)", own, engine/own, engine),
 		Medians:  got.medians("ms"),
 	}), nil
+}
+
+// neverCalled measures the first answers of functions that were never called
+// before, a new one of spec each time, from a spare cell, and beside them another
+// side.
+func (l *lab) neverCalled(ctx context.Context, p *platform, spec rouse.Spec, beside string, measure func() (float64, error)) (samples, error) {
+	number := 0
+	return alternate(l.rounds, []string{"rouse", beside}, func(side string) (float64, error) {
+		if err := errors.Join(p.gone(ctx), p.spares(ctx, 2)); err != nil {
+			return 0, err
+		}
+		if side == beside {
+			return measure()
+		}
+		number++
+		name := rouse.FunctionName(fmt.Sprintf("never-called-%d", number))
+		settings := rouse.DefaultSettings()
+		settings.Idle = 0
+		if err := p.deploy(ctx, name, spec, settings); err != nil {
+			return 0, err
+		}
+		took, err := post(ctx, http.DefaultClient, p.address(name), body, http.StatusOK)
+		return milliseconds(took), err
+	})
 }
 
 // fiftyAtOnce calls fifty different functions once at the same moment.

@@ -22,6 +22,8 @@ var benchmarks = []struct {
 }{
 	{"cold", cold},
 	{"cell", cell},
+	{"cell-python", cellPython},
+	{"cell-image", cellImage},
 	{"restart", restart},
 	{"warm-http", warmHTTP},
 	{"warm-lambda", warmLambda},

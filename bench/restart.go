@@ -115,7 +115,11 @@ func fromShell(ctx context.Context, command rouse.Command) (float64, error) {
 
 // python is how Rouse would start the Python function on this host.
 func (l *lab) python() (rouse.Command, error) {
-	code, runtime := filepath.Join(l.dir, "python"), filepath.Join(l.dir, "runtime")
+	dir, err := os.MkdirTemp(l.dir, "python")
+	if err != nil {
+		return rouse.Command{}, err
+	}
+	code, runtime := filepath.Join(dir, "code"), filepath.Join(dir, "runtime")
 	if err := os.CopyFS(code, os.DirFS("bench/fn/python")); err != nil {
 		return rouse.Command{}, err
 	}

@@ -21,6 +21,12 @@ func (s samples) median(side string) float64 {
 	return values[len(values)/2]
 }
 
+// p99 is what all but one in a hundred of a side's values do not exceed.
+func (s samples) p99(side string) float64 {
+	values := slices.Sorted(slices.Values(s[side]))
+	return values[(len(values)*99+99)/100-1]
+}
+
 // medians are all sides' middles, rounded to what a reader can use.
 func (s samples) medians(unit string) map[string]float64 {
 	m := make(map[string]float64, len(s))
