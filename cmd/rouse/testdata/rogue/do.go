@@ -44,6 +44,12 @@ func do(o order) (any, error) {
 		return eat(o.N), nil
 	case "fill":
 		return fill(o.N)
+	case "search":
+		return search(o.Text), nil
+	case "reach":
+		return reach(o.Text), nil
+	case "exhaust":
+		return exhaust(o.Text, o.N)
 	case "flood":
 		go flood()
 		return nil, nil
