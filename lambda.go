@@ -40,8 +40,9 @@ type Package struct {
 // LayerOfCode is a layer version that a revision was made with. What it unpacked
 // to stands in Spec.Layers at the same place.
 type LayerOfCode struct {
-	ARN  string `json:"arn"`
-	Size Bytes  `json:"size"`
+	ARN   string `json:"arn"`
+	Size  Bytes  `json:"size"`  // of the archive
+	Files Bytes  `json:"files"` // of the unpacked tree
 }
 
 // Statement is one of a resource policy.

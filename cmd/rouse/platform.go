@@ -196,6 +196,14 @@ func (p *platform) collectPackages() {
 			}
 		}
 	}
+	for l, err := range p.store.AllLayers(p.life) {
+		if err != nil {
+			return // what is used is not known
+		}
+		for _, v := range l.Versions {
+			used[v.Package.Digest] = true
+		}
+	}
 	removed, err := p.artifacts.CollectPackages(p.life, func(digest string) bool { return used[digest] })
 	if err != nil && p.life.Err() == nil {
 		p.log.Warn("removing unused packages", "error", err)
@@ -256,6 +264,14 @@ func (p *platform) inUse() func(digest string) bool {
 	for rev := range p.catalog.Revisions() {
 		use(&rev.Spec)
 	}
+	for l, err := range p.store.AllLayers(p.life) {
+		if err != nil {
+			return func(string) bool { return true } // what is used is not known
+		}
+		for _, v := range l.Versions {
+			used[v.Package.Code] = true
+		}
+	}
 	for _, i := range p.pool.Instances() {
 		if rev, err := p.catalog.Revision(i.Revision); err == nil {
 			use(&rev.Spec)
@@ -279,7 +295,7 @@ func (p *platform) handler(stopping context.Context) http.Handler {
 		router: router,
 		data:   gateway.Entry(data, p.log),
 		aws: lambdaapi.New(lambdaapi.Config{
-			Catalog: p.catalog, Packages: p.artifacts, Stations: stations, Guard: guard, Place: c.place(),
+			Catalog: p.catalog, Packages: p.artifacts, Layers: p.store, Stations: stations, Guard: guard, Place: c.place(),
 			Concurrency: c.AccountConcurrency, MaxEvent: c.MaxEvent, Runtimes: lambdaRuntimes(), Log: p.log,
 		}),
 		admin: adminapi.New(adminapi.Config{

@@ -45,6 +45,18 @@ type Revisions interface {
 	AllRevisions(ctx context.Context) iter.Seq2[rouse.Revision, error]
 }
 
+// Layers keeps every layer under its name.
+type Layers interface {
+	// Layer returns a layer or a NotFound error. The result is the caller's own.
+	Layer(ctx context.Context, name string) (rouse.Layer, error)
+	// PutLayer compares and swaps: l.Generation is 0 to create, else what Layer
+	// said. It blocks until l is on disk and returns it with its new generation.
+	// Errors are Invalid (the name), Conflict and Unavailable, as Put's.
+	PutLayer(ctx context.Context, l rouse.Layer) (rouse.Layer, error)
+	// AllLayers yields in the order of names, with All's promises.
+	AllLayers(ctx context.Context) iter.Seq2[rouse.Layer, error]
+}
+
 // Settings keeps the platform's own facts, such as the data directory's id.
 type Settings interface {
 	// Setting returns a value or a NotFound error.
@@ -58,6 +70,7 @@ type Settings interface {
 type Store interface {
 	Functions
 	Revisions
+	Layers
 	Settings
 	io.Closer
 }
@@ -81,6 +94,23 @@ func Swap(stored *rouse.Function, fn rouse.Function) (rouse.Function, error) {
 	return fn, nil
 }
 
+// SwapLayer decides whether l may replace stored, which is nil when there is
+// none, and returns l with its next generation.
+func SwapLayer(stored *rouse.Layer, l rouse.Layer) (rouse.Layer, error) {
+	if l.Name == "" || len(l.Name) > maxLayer {
+		return rouse.Layer{}, rouse.Errorf(rouse.Invalid, "layer %q: a name must be 1 to %d characters", l.Name, maxLayer)
+	}
+	present := uint64(0)
+	if stored != nil {
+		present = stored.Generation
+	}
+	if l.Generation != present {
+		return rouse.Layer{}, rouse.Errorf(rouse.Conflict, "layer %s was changed meanwhile; read it again", l.Name)
+	}
+	l.Generation++
+	return l, nil
+}
+
 // CheckRevision refuses a revision that could not be found again.
 func CheckRevision(rev rouse.Revision) error {
 	if rev.ID == "" || len(rev.ID) > maxKey {
@@ -99,3 +129,6 @@ func CheckSetting(key string) error {
 
 // maxKey keeps keys far below what any implementation can hold.
 const maxKey = 128
+
+// maxLayer is AWS's bound on a layer's name.
+const maxLayer = 140

@@ -19,6 +19,7 @@ import (
 type Config struct {
 	Catalog  Catalog
 	Packages Packages
+	Layers   Layers
 	// Stations stand before an invocation: metrics, limit, hold, in this order.
 	Stations []gateway.Station
 	// Guard keeps web pages out.

@@ -65,10 +65,13 @@ func (a *api) createFunction(r *request) (any, error) {
 	if err := a.creatable(&in); err != nil {
 		return nil, err
 	}
-	if err := a.apply(&in, &spec, &made); err != nil {
+	if err := a.apply(r.Request.Context(), &in, &spec, &made); err != nil {
 		return nil, err
 	}
 	if err := a.source(r, "code.", &spec, &made, in.PackageType == "Image"); err != nil {
+		return nil, err
+	}
+	if err := fits(&spec, &made); err != nil {
 		return nil, err
 	}
 	number := 0

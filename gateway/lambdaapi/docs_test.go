@@ -16,6 +16,8 @@ var update = flag.Bool("update", false, "write docs/lambda.md's table anew")
 var partial = map[string]string{
 	"CreateFunction":              "code from ZipFile and ImageUri; refused settings are named above",
 	"Invoke":                      "not with InvocationType Event",
+	"PublishLayerVersion":         "content from ZipFile",
+	"PutRuntimeManagementConfig":  "Auto only",
 	"UpdateFunctionCode":          "code from ZipFile and ImageUri",
 	"UpdateFunctionConfiguration": "refused settings are named above",
 }

@@ -131,6 +131,9 @@ func (a *api) settle(c *gateway.Call, err error, failed func(*gateway.Call, []by
 	body, answered := failureBody(c.ID, e), gateway.Sent(c.Writer) != 0
 	switch {
 	case body != nil && !answered:
+		if c.Request.Header.Get("X-Amz-Log-Type") == "Tail" { // of a start that failed
+			c.Writer.Header()["X-Amz-Log-Result"] = []string{base64.StdEncoding.EncodeToString([]byte(lastOf(e.Detail)))}
+		}
 		failed(c, body)
 		return nil
 	case body != nil:
@@ -152,6 +155,15 @@ func (a *api) settle(c *gateway.Call, err error, failed func(*gateway.Call, []by
 		return tooLarge("RequestTooLargeException", "%d byte payload is too large for the RequestResponse invocation type (limit %d bytes)", size, a.MaxEvent)
 	}
 	return err
+}
+
+// lastOf is as much of a log's end as AWS tells.
+func lastOf(log string) string {
+	const most = 4 << 10
+	if len(log) > most {
+		return log[len(log)-most:]
+	}
+	return log
 }
 
 // invokeEnd is the end of an invocation's way, behind the stations. An error of

@@ -3,6 +3,7 @@ package lambdaapi
 import (
 	"context"
 	"io"
+	"iter"
 	"os"
 
 	"github.com/rousehq/rouse"
@@ -32,6 +33,16 @@ type Writer interface {
 type Catalog interface {
 	Reader
 	Writer
+}
+
+// Layers keeps layers. Its methods block on the disk.
+type Layers interface {
+	// Layer returns a layer or a NotFound error.
+	Layer(ctx context.Context, name string) (rouse.Layer, error)
+	// PutLayer compares and swaps on the generation, else it is a Conflict.
+	PutLayer(ctx context.Context, l rouse.Layer) (rouse.Layer, error)
+	// AllLayers yields every layer by name; an error is yielded once, last.
+	AllLayers(ctx context.Context) iter.Seq2[rouse.Layer, error]
 }
 
 // Packages keeps uploaded archives.

@@ -1,6 +1,7 @@
 package lambdaapi
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -59,7 +60,7 @@ func (a *api) buildable(architectures []string) error {
 }
 
 // apply changes spec and what stands beside it to what was given.
-func (a *api) apply(in *settings, spec *rouse.Spec, lambda *rouse.LambdaVersion) error {
+func (a *api) apply(ctx context.Context, in *settings, spec *rouse.Spec, lambda *rouse.LambdaVersion) error {
 	if in.Description != nil {
 		lambda.Description = *in.Description
 	}
@@ -93,6 +94,11 @@ func (a *api) apply(in *settings, spec *rouse.Spec, lambda *rouse.LambdaVersion)
 			return validation([]string{beyond("ephemeralStorage.size", in.EphemeralStorage.Size, maxTmp)})
 		}
 		spec.Tmp = rouse.Bytes(in.EphemeralStorage.Size) * rouse.MB
+	}
+	if in.Layers != nil {
+		if err := a.attach(ctx, *in.Layers, spec, lambda); err != nil {
+			return err
+		}
 	}
 	if in.ImageConfig != nil {
 		spec.Image = nil

@@ -38,6 +38,9 @@ func (a *api) updateFunctionCode(r *request) (any, error) {
 	if err := a.source(r, "", &spec, &made, spec.Artifact.Image != ""); err != nil {
 		return nil, err
 	}
+	if err := fits(&spec, &made); err != nil {
+		return nil, err
+	}
 	if in.DryRun {
 		dry := before
 		rev := *before.rev

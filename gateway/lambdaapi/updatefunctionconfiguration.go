@@ -27,7 +27,10 @@ func (a *api) updateFunctionConfiguration(r *request) (any, error) {
 		if fn.Lambda != nil {
 			given = fn.Lambda.Latest
 		}
-		return a.apply(&in, spec, &given)
+		if err := a.apply(r.Request.Context(), &in, spec, &given); err != nil {
+			return err
+		}
+		return fits(spec, &given)
 	}, func(latest *rouse.LambdaVersion) {
 		latest.Description, latest.Role, latest.Layers = given.Description, given.Role, given.Layers
 	})

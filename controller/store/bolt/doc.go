@@ -6,11 +6,13 @@
 //	rouse.db
 //	├── meta
 //	│   ├── format    → "rouse"
-//	│   └── schema    → "1", decimal
+//	│   └── schema    → "2", decimal; 1 had no layers
 //	├── functions
 //	│   └── NAME      → JSON of rouse.Function, its generation inside
 //	├── revisions
 //	│   └── ID        → JSON of rouse.Revision; written once
+//	├── layers
+//	│   └── NAME      → JSON of rouse.Layer, its generation inside
 //	└── settings
 //	    └── KEY       → text
 //

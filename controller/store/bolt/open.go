@@ -13,20 +13,21 @@ import (
 	"github.com/rousehq/rouse"
 )
 
-// The format's name and the only schema that this code knows.
+// The format's name and the schema that this code writes.
 const (
 	format = "rouse"
-	schema = "1"
+	schema = "2"
 )
 
-// kind is what a file is for: its format's name, the only schema that this
-// code knows, and its buckets.
+// kind is what a file is for: its format's name, the schema that this
+// code writes, and its buckets.
 type kind struct {
 	format, schema string
+	before         string // the schema that lacks buckets only, which prepare makes; "" for none
 	buckets        [][]byte
 }
 
-var definitions = kind{format: format, schema: schema, buckets: [][]byte{functions, revisions, settings}}
+var definitions = kind{format: format, schema: schema, before: "1", buckets: [][]byte{functions, revisions, layers, settings}}
 
 var (
 	meta      = []byte("meta")
@@ -110,7 +111,7 @@ func known(tx *bbolt.Tx, want kind) error {
 	if string(m.Get(keyFormat)) != want.format {
 		return errForeign
 	}
-	if got := string(m.Get(keySchema)); got != want.schema {
+	if got := string(m.Get(keySchema)); got != want.schema && (want.before == "" || got != want.before) {
 		return &schemaError{got: got, want: want.schema}
 	}
 	return nil

@@ -44,8 +44,8 @@ func TestUnknownFilesAreRefusedUntouched(t *testing.T) {
 			if err := m.Put(keyFormat, []byte(format)); err != nil {
 				return err
 			}
-			return m.Put(keySchema, []byte("2"))
-		}), `schema "2", this rouse knows 1`},
+			return m.Put(keySchema, []byte("3"))
+		}), `schema "3", this rouse knows 2`},
 		"another program's bbolt file": {bucketed(func(tx *bbolt.Tx) error {
 			_, err := tx.CreateBucket([]byte("v1"))
 			return err

@@ -24,6 +24,7 @@ type Store struct {
 var (
 	functions = []byte("functions")
 	revisions = []byte("revisions")
+	layers    = []byte("layers")
 	settings  = []byte("settings")
 )
 
@@ -110,6 +111,44 @@ func (s *Store) DeleteRevision(ctx context.Context, id rouse.RevisionID) error {
 // AllRevisions yields every revision by id.
 func (s *Store) AllRevisions(ctx context.Context) iter.Seq2[rouse.Revision, error] {
 	return all[rouse.Revision](ctx, s, revisions)
+}
+
+// Layer reads one layer.
+func (s *Store) Layer(ctx context.Context, name string) (rouse.Layer, error) {
+	l, ok, err := get[rouse.Layer](ctx, s, layers, name)
+	if err == nil && !ok {
+		err = rouse.Errorf(rouse.NotFound, "no layer %q", name)
+	}
+	return l, err
+}
+
+// PutLayer compares and swaps one layer; see store.Layers.
+func (s *Store) PutLayer(ctx context.Context, l rouse.Layer) (rouse.Layer, error) {
+	var next rouse.Layer
+	err := s.group.do(ctx, func(tx *bbolt.Tx) error {
+		b := tx.Bucket(layers)
+		var stored *rouse.Layer
+		if old := b.Get([]byte(l.Name)); old != nil {
+			stored = new(rouse.Layer)
+			if err := json.Unmarshal(old, stored); err != nil {
+				return fmt.Errorf("reading layer %s: %w", l.Name, err)
+			}
+		}
+		var err error
+		if next, err = store.SwapLayer(stored, l); err != nil {
+			return err
+		}
+		return put(b, l.Name, next)
+	})
+	if err != nil {
+		return rouse.Layer{}, err
+	}
+	return next, nil
+}
+
+// AllLayers yields every layer by name.
+func (s *Store) AllLayers(ctx context.Context) iter.Seq2[rouse.Layer, error] {
+	return all[rouse.Layer](ctx, s, layers)
 }
 
 // Setting reads one value.

@@ -22,12 +22,13 @@ type Memory struct {
 	closed    bool
 	functions map[string][]byte
 	revisions map[string][]byte
+	layers    map[string][]byte
 	settings  map[string]string
 }
 
 // NewMemory makes an empty store.
 func NewMemory() *Memory {
-	return &Memory{functions: map[string][]byte{}, revisions: map[string][]byte{}, settings: map[string]string{}}
+	return &Memory{functions: map[string][]byte{}, revisions: map[string][]byte{}, layers: map[string][]byte{}, settings: map[string]string{}}
 }
 
 var errClosed = errors.New("storetest: the store is closed")
@@ -100,6 +101,50 @@ func (m *Memory) Delete(ctx context.Context, name rouse.FunctionName) error {
 // All yields a snapshot of every function.
 func (m *Memory) All(ctx context.Context) iter.Seq2[rouse.Function, error] {
 	return all[rouse.Function](ctx, m, func() map[string][]byte { return m.functions })
+}
+
+// Layer returns a layer or NotFound.
+func (m *Memory) Layer(ctx context.Context, name string) (rouse.Layer, error) {
+	var l rouse.Layer
+	if err := m.enter(ctx); err != nil {
+		return l, err
+	}
+	defer m.mu.Unlock()
+	b, ok := m.layers[name]
+	if !ok {
+		return l, rouse.Errorf(rouse.NotFound, "no layer %q", name)
+	}
+	return l, json.Unmarshal(b, &l)
+}
+
+// PutLayer compares and swaps.
+func (m *Memory) PutLayer(ctx context.Context, l rouse.Layer) (rouse.Layer, error) {
+	if err := m.enter(ctx); err != nil {
+		return rouse.Layer{}, err
+	}
+	defer m.mu.Unlock()
+	var stored *rouse.Layer
+	if b, ok := m.layers[l.Name]; ok {
+		stored = new(rouse.Layer)
+		if err := json.Unmarshal(b, stored); err != nil {
+			return rouse.Layer{}, err
+		}
+	}
+	next, err := store.SwapLayer(stored, l)
+	if err != nil {
+		return rouse.Layer{}, err
+	}
+	b, err := json.Marshal(next)
+	if err != nil {
+		return rouse.Layer{}, err
+	}
+	m.layers[l.Name] = b
+	return next, nil
+}
+
+// AllLayers yields a snapshot of every layer.
+func (m *Memory) AllLayers(ctx context.Context) iter.Seq2[rouse.Layer, error] {
+	return all[rouse.Layer](ctx, m, func() map[string][]byte { return m.layers })
 }
 
 // Revision returns a revision or NotFound.

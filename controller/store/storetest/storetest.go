@@ -8,6 +8,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -32,6 +33,7 @@ func Run(t *testing.T, open func(*testing.T) store.Store) {
 		"a loop may write and stop early":              loops,
 		"every object is listed once and in order":     listing,
 		"a revision is written once":                   revisionOnce,
+		"a layer is compared and swapped":              layers,
 		"settings are replaced":                        replaced,
 		"an ended context stops everything":            ended,
 		"a closed store says so":                       closed,
@@ -260,6 +262,33 @@ func revisionOnce(t *testing.T, s store.Store) {
 	must(t, s.PutRevision(t.Context(), again))
 	got, err := s.Revision(t.Context(), rev.ID)
 	same(t, err, got, rev)
+}
+
+func layers(t *testing.T, s store.Store) {
+	_, err := s.Layer(t.Context(), "l")
+	wantCode(t, "a layer that is not there", err, rouse.NotFound)
+	l := rouse.Layer{Name: "l", Published: 3, Versions: []rouse.LayerVersion{{Number: 3, Runtimes: []string{"python3.11"}}}}
+	stored, err := s.PutLayer(t.Context(), l)
+	l.Generation = 1
+	same(t, err, stored, l)
+	got, err := s.Layer(t.Context(), "l")
+	same(t, err, got, l)
+	for generation, name := range map[uint64]string{0: "l", 2: "l", 1: "other"} {
+		_, err := s.PutLayer(t.Context(), rouse.Layer{Name: name, Generation: generation})
+		wantCode(t, "a stale layer", err, rouse.Conflict)
+	}
+	for _, name := range []string{"", strings.Repeat("x", 141)} {
+		_, err := s.PutLayer(t.Context(), rouse.Layer{Name: name})
+		wantCode(t, "a bad name", err, rouse.Invalid)
+	}
+	_, err = s.PutLayer(t.Context(), rouse.Layer{Name: "a"})
+	must(t, err)
+	var names []string
+	for l, err := range s.AllLayers(t.Context()) {
+		must(t, err)
+		names = append(names, l.Name)
+	}
+	same(t, nil, names, []string{"a", "l"})
 }
 
 func replaced(t *testing.T, s store.Store) {
