@@ -20,6 +20,12 @@ type settler interface {
 // end the event, as on AWS. Errors are those of rouse.EventTarget, and Invalid
 // when the instance takes no events.
 func Invoke(ctx context.Context, lease *rouse.Lease, ev *rouse.Event) (*rouse.Result, error) {
+	return InvokeUntil(context.WithoutCancel(ctx), lease, ev)
+}
+
+// InvokeUntil is Invoke for a caller who can stop the event: the end of ctx ends
+// the function's process.
+func InvokeUntil(ctx context.Context, lease *rouse.Lease, ev *rouse.Event) (*rouse.Result, error) {
 	returned := false
 	defer func() {
 		if !returned { // a panic
@@ -32,7 +38,7 @@ func Invoke(ctx context.Context, lease *rouse.Lease, ev *rouse.Event) (*rouse.Re
 		lease.Release(nil)
 		return nil, rouse.Errorf(rouse.Invalid, "the function speaks HTTP and takes no events; send it a request")
 	}
-	result, err := target.Invoke(context.WithoutCancel(ctx), ev)
+	result, err := target.Invoke(ctx, ev)
 	returned = true
 	if s, ok := target.(settler); ok && err == nil {
 		if lease.Settling != nil {

@@ -42,6 +42,9 @@ type config struct {
 
 	MaxEvent     rouse.Bytes    `yaml:"max_event" doc:"largest event of a lambda function, encoded, at most 64MB"`
 	MaxBody      rouse.Bytes    `yaml:"max_body" doc:"largest request body of an http function"`
+	MaxResult    rouse.Bytes    `yaml:"max_result" doc:"largest answer of a job that is kept"`
+	KeepJobs     rouse.Duration `yaml:"keep_jobs" doc:"how long a job that succeeded is kept, with its answer"`
+	KeepDead     rouse.Duration `yaml:"keep_dead" doc:"how long a job that failed or expired is kept, to be looked at and redriven"`
 	MaxCode      rouse.Bytes    `yaml:"max_code" doc:"largest code, unpacked, and largest upload"`
 	SlowBody     rouse.Duration `yaml:"slow_body" doc:"longest time for a client to send an event's body"`
 	DrainTimeout rouse.Duration `yaml:"drain_timeout" doc:"how long a stopping Rouse lets requests finish"`
@@ -55,6 +58,7 @@ func defaultConfig() config {
 		Region: rouse.DefaultPlace.Region, Account: rouse.DefaultPlace.Account, AccountConcurrency: 1000,
 		Listen: "127.0.0.1:8080", Driver: "auto", Sockets: "auto", Reconnect: rouse.Duration(time.Minute), MaxInstances: 1000, Cells: 2,
 		MaxEvent: 6 * rouse.MB, MaxBody: 100 * rouse.MB, MaxCode: 250 * rouse.MB,
+		MaxResult: 64 * rouse.MB, KeepJobs: rouse.Duration(24 * time.Hour), KeepDead: rouse.Duration(14 * 24 * time.Hour),
 		SlowBody: rouse.Duration(30 * time.Second), DrainTimeout: rouse.Duration(30 * time.Second),
 		LogFormat: "text", LogLevel: "info",
 	}
@@ -185,6 +189,12 @@ func (c *config) validate() error {
 		return fmt.Errorf("max_event %s: must be 1KB to 64MB", c.MaxEvent)
 	case c.MaxBody < rouse.KB:
 		return fmt.Errorf("max_body %s: must be at least 1KB", c.MaxBody)
+	case c.MaxResult < rouse.KB || c.MaxResult > rouse.GB:
+		return fmt.Errorf("max_result %s: must be 1KB to 1GB", c.MaxResult)
+	case c.KeepJobs <= 0:
+		return fmt.Errorf("keep_jobs %s: must be more than 0", c.KeepJobs)
+	case c.KeepDead <= 0:
+		return fmt.Errorf("keep_dead %s: must be more than 0", c.KeepDead)
 	case c.MaxCode < rouse.KB:
 		return fmt.Errorf("max_code %s: must be at least 1KB", c.MaxCode)
 	case c.SlowBody <= 0:

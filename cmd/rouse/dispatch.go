@@ -12,9 +12,9 @@ import (
 // dispatch sends each request of the one listener to its hall: functions by
 // path or host, then what is Rouse's own.
 type dispatch struct {
-	router                                         *route.Router
-	data, aws, admin, metrics, health, ready, page http.Handler
-	stopping                                       context.Context // ends when Rouse begins to stop
+	router                                               *route.Router
+	data, aws, admin, jobs, metrics, health, ready, page http.Handler
+	stopping                                             context.Context // ends when Rouse begins to stop
 }
 
 func (d *dispatch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -27,6 +27,8 @@ func (d *dispatch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.aws.ServeHTTP(w, r)
 	case path == "/api/v1" || strings.HasPrefix(path, "/api/v1/"):
 		d.serveAdmin(w, r)
+	case strings.HasPrefix(path, "/jobs/"):
+		d.jobs.ServeHTTP(w, r)
 	case path == "/metrics":
 		d.metrics.ServeHTTP(w, r)
 	case path == "/healthz":

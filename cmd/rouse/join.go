@@ -88,13 +88,28 @@ func (p apiPool) Stats() adminapi.Stats {
 	return adminapi.Stats{InFlight: s.InFlight, Waiting: s.Waiting, MemoryBudget: s.MemoryBudget, MemoryInUse: s.MemoryInUse, Cells: p.cells()}
 }
 
-// snapshot is the pool's state for a scrape.
-func snapshot(p *pool.Pool, cells *rouse.Cells) metrics.Snapshot {
-	s := p.Stats()
-	return metrics.Snapshot{
-		Instances: p.Instances(), Waiting: s.Waiting, QueueBytes: s.QueueBytes,
-		MemoryBudget: s.MemoryBudget, MemoryInUse: s.MemoryInUse, Cells: cells,
+// snapshot is the platform's state for a scrape.
+func (p *platform) snapshot() metrics.Snapshot {
+	s := p.pool.Stats()
+	snap := metrics.Snapshot{
+		Instances: p.pool.Instances(), Waiting: s.Waiting, QueueBytes: s.QueueBytes,
+		MemoryBudget: s.MemoryBudget, MemoryInUse: s.MemoryInUse, Cells: p.cells(),
 	}
+	if p.jobs == nil { // it is being opened
+		return snap
+	}
+	stats, err := p.jobs.Stats(p.life)
+	if err != nil && p.life.Err() == nil {
+		p.log.Error("counting jobs", "error", err)
+	}
+	for _, j := range stats {
+		view := metrics.Jobs{Function: j.Function, Pending: j.Pending, Running: j.Running}
+		if !j.Oldest.IsZero() {
+			view.Oldest = max(0, time.Since(j.Oldest))
+		}
+		snap.Jobs = append(snap.Jobs, view)
+	}
+	return snap
 }
 
 // uploads is the artifact store as the API wants it.

@@ -14,6 +14,7 @@ import (
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/cmd/rouse/project"
 	"github.com/rousehq/rouse/controller/artifact"
+	"github.com/rousehq/rouse/controller/async"
 	"github.com/rousehq/rouse/controller/catalog"
 	"github.com/rousehq/rouse/controller/driver"
 	"github.com/rousehq/rouse/controller/logs"
@@ -23,6 +24,7 @@ import (
 	"github.com/rousehq/rouse/gateway"
 	"github.com/rousehq/rouse/gateway/adminapi"
 	"github.com/rousehq/rouse/gateway/hold"
+	"github.com/rousehq/rouse/gateway/jobs"
 	"github.com/rousehq/rouse/gateway/lambdaapi"
 	"github.com/rousehq/rouse/gateway/limit"
 	"github.com/rousehq/rouse/gateway/metrics"
@@ -53,6 +55,8 @@ type platform struct {
 	pool      *pool.Pool
 	catalog   *catalog.Catalog
 	metrics   *metrics.Metrics
+	events    *bolt.Space
+	jobs      *async.Engine
 
 	reason   string // why this driver
 	draining atomic.Bool
@@ -120,7 +124,7 @@ func (p *platform) open(ctx context.Context) error {
 func (p *platform) openControl(ctx context.Context) error {
 	p.metrics = metrics.New(metrics.Config{
 		Version: version(), Driver: p.driver.Name(), Log: p.log,
-		Snapshot: func() metrics.Snapshot { return snapshot(p.pool, p.cells()) },
+		Snapshot: p.snapshot,
 		Exists:   func(name rouse.FunctionName) bool { _, err := p.catalog.Function(name); return err == nil },
 	})
 	p.pool = pool.New(pool.Config{
@@ -150,13 +154,18 @@ func (p *platform) openControl(ctx context.Context) error {
 	}
 	p.catalog.Provision()
 	p.beside.Go(p.collect)
-	return nil
+	return p.openJobs(ctx)
 }
 
 // forget removes what a deleted function leaves outside of the catalog.
 func (p *platform) forget(name rouse.FunctionName) {
 	if err := p.logs.Remove(name); err != nil {
 		p.log.Warn("a deleted function's logs could not be removed", "function", name, "error", err)
+	}
+	if n, err := p.jobs.Drop(p.life, name); err != nil {
+		p.log.Warn("a deleted function's jobs could not be ended", "function", name, "error", err)
+	} else if n > 0 {
+		p.log.Info("ended the jobs of a deleted function", "function", name, "jobs", n)
 	}
 }
 
@@ -290,7 +299,9 @@ func (p *platform) handler(stopping context.Context) http.Handler {
 		limit.Station(limit.Limits{Event: c.MaxEvent, Body: c.MaxBody, Slow: c.SlowBody.D()}),
 		hold.Station(p.pool),
 	}
-	data := gateway.Chain(proxy.New(c.Account).Handle, append([]gateway.Station{router.Station}, stations...)...)
+	calls := proxy.New(c.Account)
+	later := jobs.Config{Jobs: p.jobs, Event: calls.Event, MaxBody: c.jobPayload()}
+	data := gateway.Chain(calls.Handle, router.Station, stations[0], stations[1], jobs.Station(later), stations[2])
 	return &dispatch{
 		router: router,
 		data:   gateway.Entry(data, p.log),
@@ -301,8 +312,10 @@ func (p *platform) handler(stopping context.Context) http.Handler {
 		admin: adminapi.New(adminapi.Config{
 			Catalog: p.catalog, Pool: apiPool{p.pool, p.cells}, Uploads: uploads{p.artifacts}, Logs: functionLogs{p.logs},
 			Stations: stations, Guard: guard, Schema: project.Schema(), MaxUpload: c.MaxCode,
+			Later: jobs.Direct(later), Queued: p.jobs.Queued,
 			Version: version(), Driver: p.driver.Name(), DriverReason: p.reason, Started: time.Now(), Log: p.log,
 		}),
+		jobs:    guard.Wrap(gateway.Entry(jobs.Get(p.jobs, stopping), p.log)),
 		metrics: guard.Wrap(p.metrics.Handler()),
 		health:  http.HandlerFunc(page.Healthz),
 		ready:   page.Readyz(p.ready, p.log),
@@ -330,6 +343,9 @@ func (p *platform) close(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("%s: %w", what, err))
 		}
 	}
+	if p.jobs != nil {
+		failed("ending jobs", p.jobs.Close(ctx))
+	}
 	if p.catalog != nil {
 		p.catalog.Close()
 	}
@@ -349,6 +365,9 @@ func (p *platform) close(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 		defer cancel()
 		failed("closing the logs", p.logs.Close(ctx))
+	}
+	if p.events != nil {
+		failed("closing the events", p.events.Close())
 	}
 	if p.store != nil {
 		failed("closing the store", p.store.Close())

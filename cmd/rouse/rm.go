@@ -9,10 +9,12 @@ import (
 )
 
 func (a *app) rmCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "rm NAME...",
-		Short:   "remove functions",
-		Long:    "Remove functions with their revisions and logs. Requests that run are finished.",
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "rm NAME...",
+		Short: "remove functions",
+		Long: "Remove functions with their revisions and logs. Requests that run are finished. Jobs that have not\n" +
+			"ended are ended, which needs --force.",
 		Example: "  rouse rm hello",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -31,7 +33,7 @@ func (a *app) rmCommand() *cobra.Command {
 			defer c.Close()
 			var first error
 			for _, name := range names {
-				if err := c.Delete(cmd.Context(), name); err != nil {
+				if err := c.Delete(cmd.Context(), name, force); err != nil {
 					if first == nil {
 						first = err
 					} else {
@@ -44,4 +46,6 @@ func (a *app) rmCommand() *cobra.Command {
 			return first
 		},
 	}
+	cmd.Flags().BoolVar(&force, "force", false, "also when the function has jobs that have not ended")
+	return cmd
 }

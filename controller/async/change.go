@@ -45,10 +45,10 @@ func (e *Engine) cancel(ctx context.Context, j *Job) error {
 	if err := e.qs.Update(ctx, func(t *queue.Tx) error {
 		ended = nil
 		now, err := readJob(t, seq)
-		if err != nil || now.State != Pending {
+		if err != nil || now.State != rouse.JobPending {
 			return err
 		}
-		now.Status = now.end(t.Now(), Cancelled, WasCancelled)
+		now.JobStatus = end(now.JobStatus, t.Now(), rouse.JobCancelled, rouse.JobWasCancelled)
 		e.finishTx(t, q, now, nil)
 		ended = now
 		return nil
@@ -94,8 +94,8 @@ func (e *Engine) Redrive(ctx context.Context, id string) (*Job, error) {
 			return rouse.Errorf(rouse.Conflict, "job %s is %s: only those that failed or expired can be redriven", id, j.State)
 		}
 		e.forgetEnd(t, q, j, seq)
-		j.Status = Status{State: Pending, Redriven: t.Now()}
-		putStatus(t, seq, j.Status)
+		j.JobStatus = Status{State: rouse.JobPending, Redriven: t.Now()}
+		putStatus(t, seq, j.JobStatus)
 		t.Return(q, seq)
 		return nil
 	})
@@ -108,7 +108,7 @@ func (e *Engine) Redrive(ctx context.Context, id string) (*Job, error) {
 // RedriveAll is Redrive for a function's dead letters, up to most of them. It
 // says how many there were.
 func (e *Engine) RedriveAll(ctx context.Context, fn rouse.FunctionName, most int) (n int, err error) {
-	for _, state := range []State{Failed, Expired} {
+	for _, state := range []State{rouse.JobFailed, rouse.JobExpired} {
 		jobs, err := e.List(ctx, Filter{Function: fn, State: state, Most: most - n})
 		if err != nil {
 			return n, err
@@ -206,7 +206,7 @@ func (e *Engine) Drop(ctx context.Context, fn rouse.FunctionName) (n int, err er
 					t.Remove(q, seq, false)
 					continue
 				}
-				j.Status = j.end(t.Now(), Cancelled, FunctionDeleted)
+				j.JobStatus = end(j.JobStatus, t.Now(), rouse.JobCancelled, rouse.JobFunctionDeleted)
 				e.finishTx(t, q, j, nil)
 				ended = append(ended, j)
 			}

@@ -159,19 +159,19 @@ func (d *dispatcher) take(ctx context.Context, most int, c Capacity) (runs []*ru
 			maxAge := policy.of(&j.Request).MaxAge
 			switch {
 			case c.Zero:
-				j.Status = j.end(now, Failed, ZeroReservedConcurrency)
-			case maxAge > 0 && !now.Before(j.since().Add(maxAge)):
-				j.Status = j.end(now, Expired, EventAgeExceeded)
+				j.JobStatus = end(j.JobStatus, now, rouse.JobFailed, rouse.JobZeroReservedConcurrency)
+			case maxAge > 0 && !now.Before(since(j).Add(maxAge)):
+				j.JobStatus = end(j.JobStatus, now, rouse.JobExpired, rouse.JobEventAgeExceeded)
 			}
 			if j.State.Done() {
 				d.e.finishTx(t, d.q, j, nil)
 				ended = append(ended, j)
 				continue
 			}
-			waited := now.Sub(later(j.since(), j.Next))
+			waited := now.Sub(later(since(j), j.Next))
 			j.Attempts++
-			j.State, j.Started, j.Next = Running, now, time.Time{}
-			putStatus(t, m.Seq, j.Status)
+			j.State, j.Started, j.Next = rouse.JobRunning, now, time.Time{}
+			putStatus(t, m.Seq, j.JobStatus)
 			runs = append(runs, &run{job: j, seq: m.Seq, waited: waited})
 		}
 		return nil

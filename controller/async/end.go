@@ -20,14 +20,14 @@ func (e *Engine) conclude(d *dispatcher, r *run, out *Outcome, err error) {
 	if r.ctx.Err() != nil && !cancelled && err != nil {
 		return // aborted: the next process takes the job back
 	}
-	before := r.job.Status
+	before := r.job.JobStatus
 	for {
 		now := e.qs.Clock().Now()
 		if cancelled {
-			r.job.Status = before.end(now, Cancelled, WasCancelled)
+			r.job.JobStatus = end(before, now, rouse.JobCancelled, rouse.JobWasCancelled)
 		} else {
 			p := e.cfg.Policy(d.fn).of(&r.job.Request)
-			r.job.Status = p.after(now, r.job.since(), before, out, err)
+			r.job.JobStatus = p.after(now, since(r.job), before, out, err)
 		}
 		saved := e.record(d.q, r, out)
 		if saved == nil {
@@ -64,7 +64,7 @@ func (e *Engine) record(q *queue.Queue, r *run, out *Outcome) error {
 			if !leased(t, r.seq) {
 				return nil
 			}
-			putStatus(t, r.seq, j.Status)
+			putStatus(t, r.seq, j.JobStatus)
 			t.Postpone(q, r.seq, j.Next)
 			return nil
 		})
@@ -88,7 +88,7 @@ func leased(t *queue.Tx, seq uint64) bool { return t.Get(seqKey('s', seq)) != ni
 // keepAnswer fills in the job's result and returns what is to be kept beside it.
 func (e *Engine) keepAnswer(j *Job, out *Outcome) ([]byte, error) {
 	j.Result = nil
-	if j.State == Cancelled || out.Payload == nil && out.Status == 0 {
+	if j.State == rouse.JobCancelled || out.Payload == nil && out.Status == 0 {
 		return nil, nil
 	}
 	j.Result = &Result{Size: len(out.Payload), Status: out.Status, Header: out.Header}
@@ -112,7 +112,7 @@ func (e *Engine) finishTx(t *queue.Tx, q *queue.Queue, j *Job, answer []byte) {
 	}
 	j.KeptUntil = t.Now().Add(keep)
 	t.Remove(q, seq, true)
-	putStatus(t, seq, j.Status)
+	putStatus(t, seq, j.JobStatus)
 	t.Put(endedKey(q, seq), []byte{stateByte(j.State)})
 	t.Put(timeKey('X', j.KeptUntil, bigEndian(seq)...), []byte{})
 	if len(answer) > 0 {
@@ -132,7 +132,7 @@ func (e *Engine) ended(j *Job) {
 	level := slog.LevelDebug
 	attrs := []slog.Attr{
 		slog.String("job", j.ID), slog.String("function", string(fn)), slog.String("state", string(j.State)),
-		slog.String("condition", string(j.Condition)), slog.Int("attempts", j.Attempts), slog.Duration("age", j.Ended.Sub(j.since())),
+		slog.String("condition", string(j.Condition)), slog.Int("attempts", j.Attempts), slog.Duration("age", j.Ended.Sub(since(j))),
 	}
 	if j.State.Dead() {
 		level = slog.LevelWarn

@@ -147,12 +147,12 @@ func (e *Engine) cutShort(t *queue.Tx, q *queue.Queue, seq uint64) {
 	}
 	if j.Cut++; j.Cut > maxCuts {
 		j.Error = &Failure{Code: rouse.Internal, Message: fmt.Sprintf("Rouse ended during %d attempts of this job", j.Cut)}
-		j.Status = j.end(t.Now(), Failed, Interrupted)
+		j.JobStatus = end(j.JobStatus, t.Now(), rouse.JobFailed, rouse.JobInterrupted)
 		e.finishTx(t, q, j, nil)
 		return
 	}
-	j.State = Pending
-	putStatus(t, seq, j.Status)
+	j.State = rouse.JobPending
+	putStatus(t, seq, j.JobStatus)
 	t.Postpone(q, seq, t.Now())
 }
 
@@ -167,13 +167,13 @@ func readJob(r store.Reader, seq uint64) (*Job, error) {
 }
 
 func jobOf(r store.Reader, m *queue.Message) (*Job, error) {
-	j := &Job{ID: m.ID, Created: m.Sent, Status: Status{State: Pending}}
+	j := &Job{ID: m.ID, Created: m.Sent, JobStatus: Status{State: rouse.JobPending}}
 	if err := json.Unmarshal(m.Attributes, &j.Request); err != nil || j.Request.Ref.Name == "" {
 		return nil, rouse.Errorf(rouse.NotFound, "no job %q", m.ID)
 	}
 	j.Request.Payload = m.Body
 	if b := r.Get(seqKey('J', m.Seq)); b != nil {
-		if err := json.Unmarshal(b, &j.Status); err != nil {
+		if err := json.Unmarshal(b, &j.JobStatus); err != nil {
 			return nil, fmt.Errorf("reading the status of job %s: %w", m.ID, err)
 		}
 	} else if j.Request.Delay > 0 {
@@ -188,14 +188,6 @@ func putStatus(t *queue.Tx, seq uint64, s Status) {
 		panic("async: a status that cannot be encoded: " + err.Error())
 	}
 	t.Put(seqKey('J', seq), b)
-}
-
-// since is when the job's age begins.
-func (j *Job) since() time.Time {
-	if j.Redriven.IsZero() {
-		return j.Created
-	}
-	return j.Redriven
 }
 
 func functionOf(q *queue.Queue) rouse.FunctionName {

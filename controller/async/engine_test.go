@@ -147,7 +147,7 @@ func within(t *testing.T, change func(*Config), test func(t *testing.T, b *bench
 
 func TestAJobIsRunAndItsAnswerKept(t *testing.T) {
 	within(t, nil, func(t *testing.T, b *bench) {
-		j := b.ended(b.submit("f", "x").ID, Succeeded, Success, 1)
+		j := b.ended(b.submit("f", "x").ID, rouse.JobSucceeded, rouse.JobSuccess, 1)
 		answer, err := b.Payload(t.Context(), j)
 		if err != nil || string(answer) != "answer to x" || j.Result.Size != len(answer) {
 			t.Errorf("answer %q of %+v, %v", answer, j.Result, err)
@@ -167,7 +167,7 @@ func TestAJobIsRunAndItsAnswerKept(t *testing.T) {
 func TestAFunctionThatFailsIsRetriedTwice(t *testing.T) {
 	within(t, nil, func(t *testing.T, b *bench) {
 		b.f.do["f"] = fails
-		j := b.ended(b.submit("f", "x").ID, Failed, RetriesExhausted, 3)
+		j := b.ended(b.submit("f", "x").ID, rouse.JobFailed, rouse.JobRetriesExhausted, 3)
 		if gaps := between(b.f.seen); !slices.Equal(gaps, []time.Duration{time.Minute, 2 * time.Minute}) {
 			t.Errorf("retried after %s", gaps)
 		}
@@ -182,7 +182,7 @@ func TestAFunctionThatFailsIsRetriedTwice(t *testing.T) {
 func TestRefusalsAreRetriedUntilTheJobIsTooOld(t *testing.T) {
 	within(t, nil, func(t *testing.T, b *bench) {
 		b.f.do["f"] = refuses
-		j := b.ended(b.submit("f", "x").ID, Expired, EventAgeExceeded, 0)
+		j := b.ended(b.submit("f", "x").ID, rouse.JobExpired, rouse.JobEventAgeExceeded, 0)
 		gaps := between(b.f.seen)
 		want := []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300}
 		for i, w := range want {
@@ -208,7 +208,7 @@ func TestTheAgeLimitLooksAhead(t *testing.T) {
 	within(t, nil, func(t *testing.T, b *bench) {
 		b.f.do["f"] = fails
 		began := time.Now()
-		b.ended(b.submit("f", "x", func(r *Request) { r.MaxAge = time.Minute }).ID, Expired, EventAgeExceeded, 1)
+		b.ended(b.submit("f", "x", func(r *Request) { r.MaxAge = time.Minute }).ID, rouse.JobExpired, rouse.JobEventAgeExceeded, 1)
 		if took := time.Since(began); took != 0 {
 			t.Errorf("it took %s to know", took)
 		}
@@ -225,14 +225,14 @@ func TestAJobThatGrewTooOldInTheQueueIsNotRun(t *testing.T) {
 		if err := b.Resume(t.Context(), "f"); err != nil {
 			t.Fatal(err)
 		}
-		b.ended(j.ID, Expired, EventAgeExceeded, 0)
+		b.ended(j.ID, rouse.JobExpired, rouse.JobEventAgeExceeded, 0)
 	})
 }
 
 func TestWithReservedConcurrencyZeroAJobEndsAtOnce(t *testing.T) {
 	within(t, nil, func(t *testing.T, b *bench) {
 		b.f.zero["f"] = true
-		b.ended(b.submit("f", "x").ID, Failed, ZeroReservedConcurrency, 0)
+		b.ended(b.submit("f", "x").ID, rouse.JobFailed, rouse.JobZeroReservedConcurrency, 0)
 	})
 }
 
@@ -241,7 +241,7 @@ func TestAJobOfAFunctionThatIsGoneIsADeadLetterWithItsReason(t *testing.T) {
 		b.f.do["f"] = func(context.Context, Attempt) (Outcome, error) {
 			return Outcome{}, rouse.Errorf(rouse.NotFound, "function \"f\" does not exist")
 		}
-		j := b.ended(b.submit("f", "x").ID, Failed, Rejected, 0)
+		j := b.ended(b.submit("f", "x").ID, rouse.JobFailed, rouse.JobRejected, 0)
 		if j.Error == nil || j.Error.Code != rouse.NotFound {
 			t.Errorf("error %+v", j.Error)
 		}
@@ -263,12 +263,12 @@ func TestAFunctionRunsAsManyAsItCanAndDelaysNobodyElse(t *testing.T) {
 			ids = append(ids, b.submit("slow", "x").ID)
 		}
 		for _, id := range ids {
-			b.ended(id, Succeeded, Success, 1)
+			b.ended(id, rouse.JobSucceeded, rouse.JobSuccess, 1)
 		}
 		if took := time.Since(began); took != 3*time.Second || b.f.peak["slow"] != 3 {
 			t.Errorf("9 jobs of a second, 3 at once, took %s, %d at once", took, b.f.peak["slow"])
 		}
-		if j, err := b.Job(t.Context(), stuck.ID); err != nil || j.State != Running {
+		if j, err := b.Job(t.Context(), stuck.ID); err != nil || j.State != rouse.JobRunning {
 			t.Errorf("the stuck one is %v, %v", j, err)
 		}
 	})
@@ -278,10 +278,10 @@ func TestADelayedJobWaits(t *testing.T) {
 	within(t, nil, func(t *testing.T, b *bench) {
 		began := time.Now()
 		j := b.submit("f", "x", func(r *Request) { r.Delay = 90 * time.Second })
-		if j, err := b.Job(t.Context(), j.ID); err != nil || j.State != Pending || !j.Next.Equal(began.Add(90*time.Second)) {
+		if j, err := b.Job(t.Context(), j.ID); err != nil || j.State != rouse.JobPending || !j.Next.Equal(began.Add(90*time.Second)) {
 			t.Errorf("meanwhile: %+v, %v", j, err)
 		}
-		b.ended(j.ID, Succeeded, Success, 1)
+		b.ended(j.ID, rouse.JobSucceeded, rouse.JobSuccess, 1)
 		if took := time.Since(began); took != 90*time.Second {
 			t.Errorf("it ran after %s", took)
 		}
@@ -316,7 +316,7 @@ func TestCancellingAQueuedAndARunningJob(t *testing.T) {
 		synctest.Wait()
 		for _, j := range []*Job{queued, running, running} {
 			got, err := b.Cancel(t.Context(), j.ID)
-			if err != nil || got.State != Cancelled || got.Condition != WasCancelled {
+			if err != nil || got.State != rouse.JobCancelled || got.Condition != rouse.JobWasCancelled {
 				t.Errorf("cancelled: %+v, %v", got, err)
 			}
 		}
@@ -346,7 +346,7 @@ func TestAPausedFunctionRunsNothingEvenAfterARestart(t *testing.T) {
 		if err := b.Resume(t.Context(), "f"); err != nil {
 			t.Fatal(err)
 		}
-		b.ended(j.ID, Succeeded, Success, 1)
+		b.ended(j.ID, rouse.JobSucceeded, rouse.JobSuccess, 1)
 	})
 }
 
@@ -362,7 +362,7 @@ func TestARestartTakesBackWhatWasBegun(t *testing.T) {
 			b = open(t, b.space, b.f, nil)
 			synctest.Wait()
 		}
-		if got, err := b.Job(t.Context(), j.ID); err != nil || got.State != Running || got.Attempts != 4 || got.Cut != 3 {
+		if got, err := b.Job(t.Context(), j.ID); err != nil || got.State != rouse.JobRunning || got.Attempts != 4 || got.Cut != 3 {
 			t.Errorf("after three restarts: %+v, %v", got, err)
 		}
 		b.f.mu.Lock()
@@ -371,7 +371,7 @@ func TestARestartTakesBackWhatWasBegun(t *testing.T) {
 		b.stop()
 		b = open(t, b.space, b.f, nil)
 		defer b.stop()
-		b.ended(j.ID, Succeeded, Success, 5)
+		b.ended(j.ID, rouse.JobSucceeded, rouse.JobSuccess, 5)
 	})
 }
 
@@ -386,7 +386,7 @@ func TestAJobThatEndsRouseAgainAndAgainIsGivenUp(t *testing.T) {
 			b = open(t, b.space, b.f, nil)
 		}
 		defer b.stop()
-		b.ended(j.ID, Failed, Interrupted, maxCuts+1)
+		b.ended(j.ID, rouse.JobFailed, rouse.JobInterrupted, maxCuts+1)
 	})
 }
 
@@ -394,7 +394,7 @@ func TestADeadLetterIsRedriven(t *testing.T) {
 	within(t, nil, func(t *testing.T, b *bench) {
 		b.f.do["f"] = fails
 		j := b.submit("f", "x", func(r *Request) { r.MaxAttempts = 1 })
-		b.ended(j.ID, Failed, RetriesExhausted, 1)
+		b.ended(j.ID, rouse.JobFailed, rouse.JobRetriesExhausted, 1)
 		<-time.After(24 * time.Hour) // its age begins anew too
 		b.f.mu.Lock()
 		b.f.do["f"] = nil
@@ -402,11 +402,11 @@ func TestADeadLetterIsRedriven(t *testing.T) {
 		if n, err := b.RedriveAll(t.Context(), "f", 100); n != 1 || err != nil {
 			t.Fatalf("redrove %d, %v", n, err)
 		}
-		b.ended(j.ID, Succeeded, Success, 1)
+		b.ended(j.ID, rouse.JobSucceeded, rouse.JobSuccess, 1)
 		if _, err := b.Redrive(t.Context(), j.ID); rouse.CodeOf(err) != rouse.Conflict {
 			t.Errorf("redriving one that succeeded: %v", err)
 		}
-		if jobs, err := b.List(t.Context(), Filter{Function: "f"}); err != nil || len(jobs) != 1 || jobs[0].State != Succeeded {
+		if jobs, err := b.List(t.Context(), Filter{Function: "f"}); err != nil || len(jobs) != 1 || jobs[0].State != rouse.JobSucceeded {
 			t.Errorf("listed %+v, %v", jobs, err)
 		}
 	})
@@ -418,7 +418,7 @@ func TestJobsAreForgottenAfterTheirTime(t *testing.T) {
 			return Outcome{Payload: make([]byte, inline+1)}, nil
 		}
 		b.f.do["bad"] = fails
-		big := b.ended(b.submit("big", "x").ID, Succeeded, Success, 1)
+		big := b.ended(b.submit("big", "x").ID, rouse.JobSucceeded, rouse.JobSuccess, 1)
 		bad := b.submit("bad", "x", func(r *Request) { r.MaxAttempts = 1 })
 		if answer, err := b.Payload(t.Context(), big); err != nil || len(answer) != inline+1 || !big.Result.File {
 			t.Fatalf("%d bytes, %v", len(answer), err)
@@ -430,7 +430,7 @@ func TestJobsAreForgottenAfterTheirTime(t *testing.T) {
 		if _, err := b.files.get(big.ID); err == nil {
 			t.Error("its answer is still there")
 		}
-		b.ended(bad.ID, Failed, RetriesExhausted, 1)
+		b.ended(bad.ID, rouse.JobFailed, rouse.JobRetriesExhausted, 1)
 		<-time.After(14 * 24 * time.Hour)
 		if _, err := b.Job(t.Context(), bad.ID); rouse.CodeOf(err) != rouse.NotFound {
 			t.Errorf("a dead letter after two weeks: %v", err)
@@ -452,7 +452,7 @@ func TestJobsAreForgottenAfterTheirTime(t *testing.T) {
 
 func TestAnAnswerOverTheLimitIsLeftOutAndSaid(t *testing.T) {
 	within(t, func(c *Config) { c.MaxResult, c.MaxPayload = 10, 20 }, func(t *testing.T, b *bench) {
-		j := b.ended(b.submit("f", "twelve bytes").ID, Succeeded, Success, 1)
+		j := b.ended(b.submit("f", "twelve bytes").ID, rouse.JobSucceeded, rouse.JobSuccess, 1)
 		if j.Result == nil || j.Result.Omitted == "" || j.Result.Size != 22 {
 			t.Errorf("result %+v", j.Result)
 		}
@@ -471,8 +471,8 @@ func TestDroppingAFunctionEndsItsJobs(t *testing.T) {
 		if n, err := b.Drop(t.Context(), "f"); n != 2 || err != nil {
 			t.Errorf("dropped %d, %v", n, err)
 		}
-		b.ended(running.ID, Cancelled, FunctionDeleted, 1)
-		b.ended(queued.ID, Cancelled, FunctionDeleted, 0)
+		b.ended(running.ID, rouse.JobCancelled, rouse.JobFunctionDeleted, 1)
+		b.ended(queued.ID, rouse.JobCancelled, rouse.JobFunctionDeleted, 0)
 		synctest.Wait()
 		if b.Queued("f") != 0 || b.f.now["f"] != 0 {
 			t.Errorf("%d are queued, %d run", b.Queued("f"), b.f.now["f"])
@@ -504,8 +504,8 @@ func TestWhoWantsToKnowIsToldUntilItIsKnown(t *testing.T) {
 		o := &told{fails: 3}
 		b := open(t, storetest.NewSpace(), newFunctions(), func(c *Config) { c.Ender = o })
 		j := b.submit("f", "x", func(r *Request) { r.Notify = []byte(`"https://example.com"`) })
-		b.ended(j.ID, Succeeded, Success, 1)
-		b.ended(b.submit("f", "nobody asks").ID, Succeeded, Success, 1)
+		b.ended(j.ID, rouse.JobSucceeded, rouse.JobSuccess, 1)
+		b.ended(b.submit("f", "nobody asks").ID, rouse.JobSucceeded, rouse.JobSuccess, 1)
 		synctest.Wait()
 		b.stop()
 		b = open(t, b.space, b.f, func(c *Config) { c.Ender = o })
@@ -533,7 +533,7 @@ func TestAnEndIsRecordedWhenTheStoreWorksAgain(t *testing.T) {
 			t.Errorf("submitting meanwhile: %v", err)
 		}
 		space.fail(false)
-		b.ended(j.ID, Succeeded, Success, 1)
+		b.ended(j.ID, rouse.JobSucceeded, rouse.JobSuccess, 1)
 	})
 }
 

@@ -90,7 +90,7 @@ func (e *Engine) forget(t *queue.Tx, due []byte) (file string) {
 	}
 	if t.Get(seqKey('O', seq)) != nil {
 		j.KeptUntil = t.Now().Add(time.Hour)
-		putStatus(t, seq, j.Status)
+		putStatus(t, seq, j.JobStatus)
 		t.Put(timeKey('X', j.KeptUntil, bigEndian(seq)...), []byte{})
 		return ""
 	}

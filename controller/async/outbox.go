@@ -123,7 +123,7 @@ func (e *Engine) tellOne(ctx context.Context, seq uint64, n notice) {
 				return nil // forgotten
 			}
 			current.TellError = failureOf(failed).Message
-			putStatus(t, seq, current.Status)
+			putStatus(t, seq, current.JobStatus)
 		}
 		return nil
 	})

@@ -45,12 +45,12 @@ func (p Policy) after(now, created time.Time, s Status, out *Outcome, err error)
 	s.Error = nil
 	switch {
 	case err == nil && out.Failure == nil:
-		return s.end(now, Succeeded, Success)
+		return end(s, now, rouse.JobSucceeded, rouse.JobSuccess)
 	case err == nil:
 		s.Error = out.Failure
 		s.Failures++
 		if s.Failures > p.Retries {
-			return s.end(now, Failed, RetriesExhausted)
+			return end(s, now, rouse.JobFailed, rouse.JobRetriesExhausted)
 		}
 		return p.later(now, created, s, double(p.RetryFirst, s.Failures-1, 0))
 	}
@@ -58,7 +58,7 @@ func (p Policy) after(now, created time.Time, s Status, out *Outcome, err error)
 	s.Attempts-- // the function was never begun
 	switch s.Error.Code {
 	case rouse.NotFound, rouse.Invalid, rouse.TooLarge:
-		return s.end(now, Failed, Rejected)
+		return end(s, now, rouse.JobFailed, rouse.JobRejected)
 	}
 	s.Refusals++
 	delay := double(p.RefuseFirst, s.Refusals-1, p.RefuseMost)
@@ -73,14 +73,9 @@ func (p Policy) after(now, created time.Time, s Status, out *Outcome, err error)
 func (p Policy) later(now, created time.Time, s Status, delay time.Duration) Status {
 	next := now.Add(delay)
 	if p.MaxAge > 0 && !next.Before(created.Add(p.MaxAge)) {
-		return s.end(now, Expired, EventAgeExceeded)
+		return end(s, now, rouse.JobExpired, rouse.JobEventAgeExceeded)
 	}
-	s.State, s.Next = Pending, next
-	return s
-}
-
-func (s Status) end(now time.Time, state State, c Condition) Status {
-	s.State, s.Condition, s.Ended, s.Next = state, c, now, time.Time{}
+	s.State, s.Next = rouse.JobPending, next
 	return s
 }
 

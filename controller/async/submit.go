@@ -72,7 +72,7 @@ func (e *Engine) Submit(ctx context.Context, r Request) (j *Job, created bool, e
 	}
 	e.cfg.Observer.JobAccepted(r.Ref.Name)
 	e.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "job accepted", slog.String("job", m.ID), slog.String("function", string(r.Ref.Name)))
-	j = &Job{ID: m.ID, Created: m.Sent, Request: r, Status: Status{State: Pending}}
+	j = &Job{ID: m.ID, Created: m.Sent, Request: r, JobStatus: Status{State: rouse.JobPending}}
 	if r.Delay > 0 {
 		j.Next = j.Created.Add(r.Delay)
 	}

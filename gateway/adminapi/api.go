@@ -22,6 +22,10 @@ type Config struct {
 	Logs    Logs
 	// Stations stand before an invocation: metrics, limit, hold, in this order.
 	Stations []gateway.Station
+	// Later ends the way of a job, behind the stations but hold; Queued is how many
+	// jobs of a function have not ended, and does not block; nil is none.
+	Later  gateway.Handler
+	Queued func(rouse.FunctionName) int
 	// Guard keeps web pages out.
 	Guard gateway.Guard
 	// Schema is the JSON Schema of rouse.yaml.
@@ -39,6 +43,7 @@ type Config struct {
 type api struct {
 	Config
 	invocation gateway.Handler
+	job        gateway.Handler
 }
 
 // New makes the handler of everything below /api/v1. It starts nothing.
@@ -46,7 +51,10 @@ func New(cfg Config) http.Handler {
 	if cfg.MaxUpload <= 0 {
 		cfg.MaxUpload = 250 * rouse.MB
 	}
-	a := &api{Config: cfg, invocation: gateway.Chain(invoke, cfg.Stations...)}
+	if cfg.Queued == nil {
+		cfg.Queued = func(rouse.FunctionName) int { return 0 }
+	}
+	a := &api{Config: cfg, invocation: gateway.Chain(invoke, cfg.Stations...), job: gateway.Chain(cfg.Later, cfg.Stations[:max(0, len(cfg.Stations)-1)]...)}
 	// Names are checked by their own rules, so paths are matched as they came.
 	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
 	for path, methods := range byPath(a.routes()) {

@@ -41,10 +41,18 @@ func (a *api) getFunction(c *gateway.Call) error {
 }
 
 // deleteFunction answers when the function is durably gone; what runs drains.
+// Jobs that have not ended are ended by it, which has to be wanted.
 func (a *api) deleteFunction(c *gateway.Call) error {
 	fn, err := a.function(c)
 	if err != nil {
 		return err
+	}
+	force, err := flag(c, "force")
+	if err != nil {
+		return err
+	}
+	if n := a.Queued(fn.Name); n > 0 && !force {
+		return rouse.Errorf(rouse.Conflict, "function %q has %d jobs that have not ended and would never be run; delete it with force (rouse rm --force) to end them", fn.Name, n)
 	}
 	if err := a.Catalog.Delete(c.Request.Context(), fn.Name); err != nil {
 		return err
@@ -97,4 +105,16 @@ func functionURL(r *http.Request, name rouse.FunctionName) string {
 		scheme = "https"
 	}
 	return scheme + "://" + r.Host + "/fn/" + string(name) + "/"
+}
+
+// flag reads a yes or no of the query.
+func flag(c *gateway.Call, name string) (bool, error) {
+	switch value := c.Request.URL.Query().Get(name); value {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	default:
+		return false, rouse.Errorf(rouse.Invalid, "%s %q: must be true or false", name, clip(value))
+	}
 }

@@ -12,6 +12,25 @@ import (
 // invoke sends the body to a lambda function as its event and answers with
 // what the handler returned, both untouched.
 func (a *api) invoke(c *gateway.Call) error {
+	if err := a.resolve(c); err != nil {
+		return err
+	}
+	if c.Revision.Spec.Contract != rouse.ContractLambda {
+		return rouse.Errorf(rouse.Invalid, "function %s: contract %s takes no events; send HTTP to /fn/%s/", c.Ref, c.Revision.Spec.Contract, c.Ref)
+	}
+	return a.invocation(c)
+}
+
+// submit has the body run later, as a job, and answers when that is on disk.
+func (a *api) submit(c *gateway.Call) error {
+	if err := a.resolve(c); err != nil {
+		return err
+	}
+	return a.job(c)
+}
+
+// resolve finds what the path and the qualifier mean.
+func (a *api) resolve(c *gateway.Call) error {
 	name, err := functionName(c)
 	if err != nil {
 		return err
@@ -23,14 +42,9 @@ func (a *api) invoke(c *gateway.Call) error {
 	if c.Ref, err = rouse.ParseRef(ref); err != nil {
 		return err
 	}
-	if c.Function, c.Revision, err = a.Catalog.Resolve(c.Ref); err != nil {
-		return err
-	}
-	if c.Revision.Spec.Contract != rouse.ContractLambda {
-		return rouse.Errorf(rouse.Invalid, "function %s: contract %s takes no events; send HTTP to /fn/%s/", c.Ref, c.Revision.Spec.Contract, c.Ref)
-	}
 	c.Path = "/"
-	return a.invocation(c)
+	c.Function, c.Revision, err = a.Catalog.Resolve(c.Ref)
+	return err
 }
 
 // invoke is the end of an invocation's way, behind the stations.

@@ -24,6 +24,7 @@ func (a *api) routes() []route {
 		{http.MethodPut, "/api/v1/functions/{name}/aliases/{alias}", a.putAlias},
 		{http.MethodDelete, "/api/v1/functions/{name}/aliases/{alias}", a.deleteAlias},
 		{http.MethodPost, "/api/v1/functions/{name}/invocations", a.invoke},
+		{http.MethodPost, "/api/v1/functions/{name}/jobs", a.submit},
 		{http.MethodGet, "/api/v1/functions/{name}/logs", a.logs},
 		{http.MethodPost, "/api/v1/artifacts", a.upload},
 		{http.MethodGet, "/api/v1/instances", a.listInstances},

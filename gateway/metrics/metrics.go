@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -38,6 +39,14 @@ type Snapshot struct {
 	MemoryBudget rouse.Bytes  // 0 is no limit
 	MemoryInUse  rouse.Bytes  // sum of the instances' limits
 	Cells        *rouse.Cells // nil where the driver has none
+	Jobs         []Jobs       // of every function that has had some
+}
+
+// Jobs are one function's at one moment.
+type Jobs struct {
+	Function         rouse.FunctionName
+	Pending, Running int
+	Oldest           time.Duration // since the oldest one that has not ended was accepted
 }
 
 // Metrics owns a registry of its own; nothing is global.
@@ -49,6 +58,7 @@ type Metrics struct {
 	starts    *prometheus.CounterVec
 	phases    *prometheus.HistogramVec
 	evictions *prometheus.CounterVec
+	jobs      jobs
 
 	series sync.Map // rouse.FunctionName → *series, resolved once per function
 }
@@ -87,6 +97,8 @@ func New(cfg Config) *Metrics {
 			Help: "Idle instances stopped before their time because others needed the memory, by the function that lost one.",
 		}, []string{"function"}),
 	}
+	m.jobs = newJobs()
+	m.registry.MustRegister(m.jobs.all()...)
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name:        "rouse_build_info",
 		Help:        "Always 1; the labels tell which Rouse this is.",

@@ -26,12 +26,16 @@ var (
 		"Sum of the memory limits of all instances.", nil, nil)
 	cellsDesc = prometheus.NewDesc("rouse_cells",
 		"Spare sandboxes by state: ready, making; none are reported where the driver has none.", []string{"state"}, nil)
+	jobsDesc = prometheus.NewDesc("rouse_jobs",
+		"Jobs that have not ended, by function and state: pending, running.", []string{"function", "state"}, nil)
+	jobsOldestDesc = prometheus.NewDesc("rouse_jobs_oldest_seconds",
+		"Since the oldest job of a function that has not ended was accepted; 0 without one.", []string{"function"}, nil)
 	cellMemoryDesc = prometheus.NewDesc("rouse_cell_memory_bytes",
 		"Memory of one spare sandbox, measured, with what the engine runs for it; only while there is one.", nil, nil)
 )
 
 func (s state) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{inFlightDesc, waitingDesc, queueBytesDesc, instancesDesc, memoryBudgetDesc, memoryInUseDesc, cellsDesc, cellMemoryDesc} {
+	for _, d := range []*prometheus.Desc{inFlightDesc, waitingDesc, queueBytesDesc, instancesDesc, memoryBudgetDesc, memoryInUseDesc, cellsDesc, cellMemoryDesc, jobsDesc, jobsOldestDesc} {
 		ch <- d
 	}
 }
@@ -65,6 +69,11 @@ func (s state) Collect(ch chan<- prometheus.Metric) {
 	gauge(queueBytesDesc, float64(snap.QueueBytes))
 	gauge(memoryBudgetDesc, float64(snap.MemoryBudget))
 	gauge(memoryInUseDesc, float64(snap.MemoryInUse))
+	for _, j := range snap.Jobs {
+		gauge(jobsDesc, float64(j.Pending), string(j.Function), "pending")
+		gauge(jobsDesc, float64(j.Running), string(j.Function), "running")
+		gauge(jobsOldestDesc, j.Oldest.Seconds(), string(j.Function))
+	}
 	if c := snap.Cells; c != nil {
 		gauge(cellsDesc, float64(c.Ready), "ready")
 		gauge(cellsDesc, float64(c.Making), "making")

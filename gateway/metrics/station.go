@@ -123,6 +123,7 @@ func (m *Metrics) prune() {
 		m.duration.DeletePartialMatch(labels)
 		m.starts.DeletePartialMatch(labels)
 		m.evictions.DeletePartialMatch(labels)
+		m.jobs.forget(labels)
 		return true
 	})
 }

@@ -22,7 +22,7 @@ func (p *Proxy) invoke(c *gateway.Call) error {
 	lease := c.Lease
 	ev := &rouse.Event{
 		ID:      c.ID,
-		Payload: appendEvent(make([]byte, 0, 1024+len(c.Body)*5/4), c, p.account, began),
+		Payload: p.Event(c, began),
 		TraceID: c.Request.Header.Get("X-Amzn-Trace-Id"),
 	}
 	c.Lease = nil // gateway.Invoke releases it, perhaps after this call has ended
@@ -40,6 +40,11 @@ func (p *Proxy) invoke(c *gateway.Call) error {
 	gateway.SetTimings(c.Writer.Header(), lease, began)
 	reply.write(c.Writer, c.Request.Method)
 	return nil
+}
+
+// Event is a call as the event of a lambda function.
+func (p *Proxy) Event(c *gateway.Call, now time.Time) []byte {
+	return appendEvent(make([]byte, 0, 1024+len(c.Body)*5/4), c, p.account, now)
 }
 
 // appendEvent appends the call as an event of API Gateway's payload format 2.0

@@ -90,9 +90,13 @@ func (c *Client) UpdateSettings(ctx context.Context, name rouse.FunctionName, pa
 	return fn.Settings, err
 }
 
-// Delete removes a function.
-func (c *Client) Delete(ctx context.Context, name rouse.FunctionName) error {
-	return c.json(ctx, http.MethodDelete, functionPath(name), nil, nil)
+// Delete removes a function; one with jobs that have not ended only with force.
+func (c *Client) Delete(ctx context.Context, name rouse.FunctionName, force bool) error {
+	path := functionPath(name)
+	if force {
+		path += "?force=true"
+	}
+	return c.json(ctx, http.MethodDelete, path, nil, nil)
 }
 
 // Instances lists what runs.
