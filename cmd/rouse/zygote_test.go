@@ -1,0 +1,232 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// lookAround is a handler that says what it sees of its sandbox.
+const lookAround = `
+import ctypes, os, sys
+
+before = sorted(m for m in ("decimal", "ssl", "http.client") if m in sys.modules)
+calls = 0
+
+def read(path):
+    try:
+        with open(path) as f:
+            return f.read()
+    except OSError as error:
+        return str(error)
+
+def writable(path):
+    try:
+        open(os.path.join(path, "probe"), "w").close()
+        return True
+    except OSError as error:
+        return error.errno
+
+def handler(event, context):
+    global calls
+    calls += 1
+    if "die" in event.get("body", ""):
+        os._exit(3)
+    return {
+        "before": before,
+        "calls": calls,
+        "library": ctypes.CDLL("librousetest.so") is not None,
+        "seen": {
+            "environ": {k: v for k, v in os.environ.items() if not k.startswith(("AWS_LAMBDA_LOG_STREAM", "_X_AMZN"))},
+            "cwd": os.getcwd(),
+            "user": [os.getuid(), os.getgid(), os.getgroups()],
+            "status": [l.split() for l in read("/proc/self/status").splitlines() if l.startswith(("Cap", "NoNew", "Seccomp"))],
+            "mounts": sorted((l.split()[4], l.split()[5]) for l in read("/proc/self/mountinfo").splitlines()),
+            "group": read("/proc/self/cgroup").count("/function"),
+            "oom": read("/proc/self/oom_score_adj"),
+            "folders": {d: sorted(os.listdir(d)) for d in ("/", "/var/task", "/tmp", "/etc", "/dev", "/var/runtime")},
+            "writable": {d: writable(d) for d in ("/", "/var/task", "/tmp", "/opt", "/dev")},
+            "etc": [read("/etc/hosts").count("localhost"), read("/etc/resolv.conf")],
+            "init": read("/proc/1/environ"),
+            "files": sorted(os.readlink("/proc/self/fd/" + fd).split(":")[0] for fd in ("0", "1", "2")),
+            "parent": os.getppid(),
+            "processes": len([p for p in os.listdir("/proc") if p.isdigit()]),
+            "path": sys.path,
+        },
+    }
+`
+
+const webServer = `
+import http.server, os, sys
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = repr(sorted(m for m in ("decimal", "ssl") if m in sys.modules)).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+`
+
+// pythonCode is a folder with both, and a library beside them.
+func pythonCode(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	libraries, err := filepath.Glob("/lib/*/libz.so.1")
+	if err != nil || len(libraries) == 0 {
+		t.Skip("no library at hand to put beside a function")
+	}
+	library, err := os.ReadFile(libraries[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"app.py": []byte(lookAround), "web.py": []byte(webServer), "lib/librousetest.so": library} {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// onPython is a server whose engine has Python's base image.
+func onPython(t *testing.T, args ...string) world {
+	t.Helper()
+	e := findEngine(t)
+	resp, err := e.http.Get("http://engine/images/rouse/python3.11/json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		if os.Getenv("CI") != "" {
+			t.Fatal("the engine lacks rouse/python3.11: run make images")
+		}
+		t.Skip("the engine lacks rouse/python3.11")
+	}
+	w := world{serve(t, append([]string{"--driver", "docker"}, args...)...), e}
+	w.leavesNothing()
+	return w
+}
+
+// look calls a function and returns its answer and what it was started from.
+func (w world) look(name, event string) (answer map[string]any, from string) {
+	w.t.Helper()
+	resp, err := http.Post(w.url+"/fn/"+name+"/", "application/json", strings.NewReader(event))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		w.t.Fatalf("%s: %s", resp.Status, body)
+	}
+	return answer, resp.Header.Get("X-Rouse-Start")
+}
+
+// asleep waits until no instance of a function is left.
+func (w world) asleep(name string) {
+	w.t.Helper()
+	until(w.t, name+" sleeps", func() bool { return strings.TrimSpace(w.must("ps", name, "--json")) == "[]" })
+}
+
+func TestAFunctionSeesTheSameFromAZygoteAsFromACell(t *testing.T) {
+	w := onPython(t, "--cells", "4")
+	w.spares(4)
+	code := pythonCode(t)
+	deploy := func(more ...string) {
+		w.must(append([]string{"deploy", "f", "--code", code, "--runtime", "python3.11", "--handler", "lookaround.handler", "--no-wait", "--env", "COLOR=red", "--idle", "1ms"}, more...)...)
+	}
+	if err := os.Rename(filepath.Join(code, "app.py"), filepath.Join(code, "lookaround.py")); err != nil {
+		t.Fatal(err)
+	}
+	deploy()
+	w.spares(4)
+	plain, from := w.look("f", `{"context": 1}`)
+	if from != "cell" {
+		t.Fatalf("the first start was %q, want cell", from)
+	}
+	w.asleep("f")
+	deploy("--zygote", "decimal,ssl")
+	forked, from := w.look("f", `{"context": 1}`)
+	if from != "zygote" {
+		t.Fatalf("the start was %q, want zygote", from)
+	}
+	if got := forked["before"]; !reflect.DeepEqual(got, []any{"decimal", "ssl"}) {
+		t.Errorf("the handler found %v loaded", got)
+	}
+	if forked["library"] != true {
+		t.Error("the loader does not find the code's library")
+	}
+	a, b := plain["seen"].(map[string]any), forked["seen"].(map[string]any)
+	for what := range a {
+		if !reflect.DeepEqual(a[what], b[what]) {
+			t.Errorf("%s is\n%v from a cell,\n%v from a zygote", what, a[what], b[what])
+		}
+	}
+}
+
+func TestAStartFromAZygoteLivesLikeAnyOther(t *testing.T) {
+	w := onPython(t, "--cells", "2")
+	w.spares(2)
+	code := pythonCode(t)
+	w.must("deploy", "f", "--code", code, "--runtime", "python3.11", "--handler", "app.handler", "--zygote", "decimal,ssl", "--zygote", "http.client")
+	if ps := w.must("ps"); !strings.Contains(ps, "  zygote  ") {
+		t.Errorf("ps:\n%s", ps)
+	}
+	if first, from := w.look("f", `{}`); from != "warm" || first["calls"] != 1.0 {
+		t.Errorf("the first call, %s: %v", from, first)
+	}
+	if failed, _ := w.look("f", `{"die": true}`); failed["error"] == nil {
+		t.Errorf("a handler that ended answered %v", failed)
+	}
+	if again, _ := w.look("f", `{}`); again["calls"] != 1.0 || len(again["before"].([]any)) != 0 {
+		t.Errorf("after a crash: %v", again)
+	}
+
+	w.must("deploy", "web", "--code", code, "--runtime", "python3.11", "--handler", "web.py", "--contract", "http", "--zygote", "decimal,ssl", "--no-wait")
+	resp, err := http.Get(w.url + "/fn/web/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || string(body) != "['decimal', 'ssl']" || resp.Header.Get("X-Rouse-Start") != "zygote" {
+		t.Errorf("an http function from %s found %s loaded, %v", resp.Header.Get("X-Rouse-Start"), body, err)
+	}
+}
+
+func TestAZygoteThatCannotBeIsRefusedAtDeployment(t *testing.T) {
+	w := onPython(t, "--cells", "2")
+	w.spares(2)
+	code := pythonCode(t)
+	for wrong, want := range map[string]string{
+		"no_such_module":     "module no_such_module: it cannot be imported: ModuleNotFoundError",
+		"app":                "module app: it cannot be imported", // the function's own
+		"json,../etc/passwd": `zygote "../etc/passwd": must be a module's name`,
+		"auto,json":          "auto learns the modules",
+	} {
+		r := w.rouse("deploy", "f", "--code", code, "--runtime", "python3.11", "--handler", "app.handler", "--zygote", wrong)
+		if r.code != 1 || !strings.Contains(r.stderr, want) {
+			t.Errorf("%s: exit code %d, %s", wrong, r.code, r.stderr)
+		}
+	}
+	r := w.rouse("deploy", "f", "--code", code, "--runtime", "python3.11", "--handler", "app.handler", "--zygote", "json", "--env", "PYTHONHASHSEED=1")
+	if r.code != 1 || !strings.Contains(r.stderr, "environment PYTHONHASHSEED: it would come too late") {
+		t.Errorf("exit code %d, %s", r.code, r.stderr)
+	}
+	w.spares(2)
+}
