@@ -116,7 +116,7 @@ func (s *stock) next(now time.Time, cells bool) step {
 		most = 0
 	}
 	classes, demand := s.demand(now)
-	loaded := zygotes(most, classes, demand)
+	loaded := s.zygotes(most, now)
 	for i, c := range classes {
 		most -= loaded[c]
 		if c.IsZygote() {

@@ -2,6 +2,7 @@ package cells
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/rousehq/rouse"
@@ -57,19 +58,19 @@ func (d *Driver) hasZygote(c driver.Class) (has bool) {
 	return has
 }
 
-// zygotes divides at most half of the places among the kinds of zygotes, one
-// for each, those in most demand first. It returns the wants of those kinds.
-func zygotes(places int, classes []driver.Class, demand []float64) map[driver.Class]int {
-	var kinds []driver.Class
-	var asked []float64
-	for i, c := range classes {
-		if c.IsZygote() {
-			kinds, asked = append(kinds, c), append(asked, demand[i])
+// zygotes says which kinds of zygotes have one: at most half of the places, for
+// those that were asked for last.
+func (s *stock) zygotes(places int, now time.Time) map[driver.Class]int {
+	var asked []driver.Class
+	for c, k := range s.kinds {
+		if c.IsZygote() && scale.Asked(scale.Faded(k.demand, now.Sub(k.asked))) {
+			asked = append(asked, c)
 		}
 	}
+	slices.SortFunc(asked, func(a, b driver.Class) int { return s.kinds[b].asked.Compare(s.kinds[a].asked) })
 	want := make(map[driver.Class]int)
-	for i, n := range scale.Spread(places/2, asked) {
-		want[kinds[i]] = min(n, 1)
+	for _, c := range asked[:min(len(asked), places/2)] {
+		want[c] = 1
 	}
 	return want
 }

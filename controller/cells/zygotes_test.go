@@ -39,13 +39,14 @@ func TestAZygoteIsMadeForTheNextStartWhenThereIsNone(t *testing.T) {
 	})
 }
 
-func TestZygotesTakeHalfOfThePlacesTheMostWantedFirst(t *testing.T) {
+func TestZygotesTakeHalfOfThePlacesTheLastAskedForFirst(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		d := open(t, &maker{}, 4)
 		for i, modules := range []string{"a", "b", "c"} {
-			for range 3 * (i + 1) {
+			for range 3 - i {
 				make1(t, d, python(modules))
 			}
+			pass(time.Second)
 		}
 		pass(time.Minute)
 		if c := d.Cells(); c.Zygotes != 2 || c.Ready != 4 {
