@@ -36,6 +36,15 @@ type Cells struct {
 	Zygotes int    `json:"zygotes,omitempty"`
 	Memory  Bytes  `json:"memory,omitempty"` // measured, of one that is ready, with what its engine runs for it
 	Unused  string `json:"unused,omitempty"` // why none are kept
+	// Kinds are the same counts for each kind: a network mode, or zygote.
+	Kinds []CellKind `json:"kinds,omitempty"`
+}
+
+// CellKind counts spare sandboxes of one kind.
+type CellKind struct {
+	Kind   string `json:"kind"`
+	Ready  int    `json:"ready"`
+	Making int    `json:"making"`
 }
 
 // Instance is a snapshot of a revision running in a sandbox, for listings.

@@ -79,7 +79,7 @@ func TestAFunctionThatNeverRanStartsFromACell(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	metrics, err := io.ReadAll(resp.Body)
-	if err != nil || !strings.Contains(string(metrics), `rouse_cells{state="ready"} 2`) {
+	if err != nil || !strings.Contains(string(metrics), `rouse_cells{kind="none",state="ready"} 2`) {
 		t.Errorf("metrics lack the spare cells: %v", err)
 	}
 	if code := w.end(); code != 0 {

@@ -122,10 +122,17 @@ func cellsText(c *rouse.Cells) string {
 		return "nothing kept ahead"
 	case c.Unused != "":
 		return "nothing kept ahead, since cells cannot be used: " + c.Unused
-	case c.Memory > 0:
-		return fmt.Sprintf("spare cells (%d of %d ready, %s each)", c.Ready, c.Most, sizeText(int64(c.Memory)))
 	}
-	return fmt.Sprintf("spare cells (%d of %d ready)", c.Ready, c.Most)
+	text := fmt.Sprintf("%d of %d ready", c.Ready, c.Most)
+	if len(c.Kinds) > 1 {
+		for i, k := range c.Kinds {
+			text += fmt.Sprintf("%s %d %s", []string{":", ","}[min(i, 1)], k.Ready, k.Kind)
+		}
+	}
+	if c.Memory > 0 {
+		text += fmt.Sprintf(", %s each", sizeText(int64(c.Memory)))
+	}
+	return "spare cells (" + text + ")"
 }
 
 func printInstances(w io.Writer, now time.Time, list []rouse.Instance) error {

@@ -1,9 +1,11 @@
 package cells
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,14 +40,16 @@ type Driver struct {
 	begin  sync.Once
 	wake   chan struct{} // holds a token when there may be something to do
 
-	mu    sync.Mutex
-	stock stock
+	mu     sync.Mutex
+	stock  stock
+	budget driver.Budget // nil is as much as there is
 }
 
 var (
 	_ driver.Driver    = (*Driver)(nil)
 	_ driver.CellMaker = (*Driver)(nil)
 	_ driver.Collector = (*Driver)(nil)
+	_ driver.Stock     = (*Driver)(nil)
 	_ driver.Crosser   = (*Driver)(nil)
 )
 
@@ -90,15 +94,21 @@ func (d *Driver) Collect(ctx context.Context, specs []rouse.Spec) (int, error) {
 	return d.inner.Collect(ctx, specs)
 }
 
-// Make returns a spare zygote or cell at once, makes one when there is none, and makes a
-// sandbox of the class itself when a cell will not do or cannot be made.
+// Make is MakeFor on behalf of nobody in particular.
 func (d *Driver) Make(ctx context.Context, c driver.Class) (driver.Sandbox, error) {
-	if s := d.spareZygote(ctx, c); s != nil {
+	return d.MakeFor(ctx, c, "")
+}
+
+// MakeFor returns a spare zygote or cell at once, makes one when there is none for the
+// holder, and makes a sandbox of the class itself when a cell will not do or
+// cannot be made.
+func (d *Driver) MakeFor(ctx context.Context, c driver.Class, holder rouse.RevisionID) (driver.Sandbox, error) {
+	if s := d.spareZygote(ctx, c, holder); s != nil {
 		return s, nil
 	}
 	class, ok := d.inner.CellFor(ctx, c)
 	if ok {
-		if s := d.take(class); s != nil {
+		if s := d.take(class, holder); s != nil {
 			return s, nil
 		}
 	}
@@ -132,15 +142,34 @@ func (l late) Placed() (rouse.Tier, time.Duration) {
 	return rouse.TierCold, took
 }
 
-// List is the inner driver's. From now on spares are kept.
+// List is the inner driver's, without the spares that an earlier process made:
+// they are taken over beside. From now on spares are kept.
 func (d *Driver) List(ctx context.Context) ([]driver.Sandbox, error) {
 	left, err := d.inner.List(ctx)
 	if err != nil {
 		return nil, err
 	}
+	left = slices.DeleteFunc(left, func(s driver.Sandbox) bool {
+		unused, ok := s.(driver.Reclaimer)
+		if ok {
+			d.do(func(st *stock) { st.reclaiming++ })
+			d.work.Go(func() { d.reclaim(s, unused) })
+		}
+		return ok
+	})
 	d.begin.Do(func() { d.work.Go(d.refill) })
 	return left, nil
 }
+
+// Fund has the memory of the spares come from b.
+func (d *Driver) Fund(b driver.Budget) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.budget = b
+}
+
+// Shed has spares go that are worth n bytes, beside.
+func (d *Driver) Shed(n rouse.Bytes) { d.do(func(s *stock) { s.shed = n }) }
 
 // Close removes the spares and closes the inner driver.
 func (d *Driver) Close() error {
@@ -151,6 +180,7 @@ func (d *Driver) Close() error {
 	var all sync.WaitGroup
 	errs := make([]error, len(spares)+1)
 	for i, s := range spares {
+		d.give(s.paid)
 		all.Go(func() { errs[i] = d.destroy(s.sandbox) })
 	}
 	all.Wait()
@@ -161,23 +191,25 @@ func (d *Driver) Close() error {
 // Cells is what there is now.
 func (d *Driver) Cells() rouse.Cells {
 	view := rouse.Cells{Most: d.Most, Unused: d.inner.NoCells()}
-	var one driver.Sandbox
-	d.do(func(s *stock) {
-		for c, k := range s.kinds {
-			view.Ready += len(k.spares)
-			view.Making += k.making
-			if c.IsZygote() {
-				view.Zygotes += len(k.spares)
-				continue
-			}
-			if len(k.spares) > 0 {
-				one = k.spares[0].sandbox
-			}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	kinds := map[string]rouse.CellKind{}
+	for c, k := range d.stock.kinds {
+		view.Ready += len(k.spares)
+		view.Making += k.making
+		if c.IsZygote() {
+			view.Zygotes += len(k.spares)
+		} else if len(k.spares) > 0 {
+			view.Memory = max(view.Memory, k.weight)
 		}
-	})
-	if w, ok := one.(driver.Weighed); ok {
-		view.Memory = w.Weight()
+		if n := kinds[c.Kind()]; len(k.spares)+k.making > 0 {
+			kinds[c.Kind()] = rouse.CellKind{Kind: c.Kind(), Ready: n.Ready + len(k.spares), Making: n.Making + k.making}
+		}
 	}
+	for _, k := range kinds {
+		view.Kinds = append(view.Kinds, k)
+	}
+	slices.SortFunc(view.Kinds, func(a, b rouse.CellKind) int { return cmp.Compare(a.Kind, b.Kind) })
 	return view
 }
 
@@ -193,12 +225,31 @@ func (d *Driver) do(change func(*stock)) {
 }
 
 // take hands out a spare, or nil. Nobody watches it any more.
-func (d *Driver) take(c driver.Class) (taken driver.Sandbox) {
+func (d *Driver) take(c driver.Class, holder rouse.RevisionID) (taken driver.Sandbox) {
+	var paid rouse.Bytes
 	d.do(func(s *stock) {
-		if one := s.take(c, time.Now()); one != nil {
+		if one := s.take(c, holder, time.Now()); one != nil {
 			one.unwatch()
-			taken = one.sandbox
+			taken, paid = one.sandbox, one.paid
 		}
 	})
+	d.give(paid)
 	return taken
+}
+
+// pay takes what a spare is thought to weigh from the budget.
+func (d *Driver) pay(c driver.Class) (paid rouse.Bytes, ok bool) {
+	d.mu.Lock()
+	budget, weight := d.budget, d.stock.weight(c)
+	d.mu.Unlock()
+	if budget == nil {
+		return 0, true
+	}
+	return weight, budget.Take(weight)
+}
+
+func (d *Driver) give(paid rouse.Bytes) {
+	if paid > 0 {
+		d.budget.Give(paid)
+	}
 }

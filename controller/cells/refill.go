@@ -12,7 +12,10 @@ import (
 const (
 	makeTimeout = 2 * time.Minute
 	stopTimeout = 30 * time.Second
-	slowest     = 5 * time.Second // between attempts: nobody is told when the engine is back
+	// reclaimTimeout is how long an agent of an earlier process has to come back.
+	reclaimTimeout = 5 * time.Second
+	slowest        = 5 * time.Second // between attempts: nobody is told when the engine is back
+	poor           = time.Second     // between looks for memory that starts do not need
 )
 
 // refill keeps the stock as it should be until the driver's life ends. It makes
@@ -26,11 +29,18 @@ func (d *Driver) refill() {
 		switch {
 		case next.remove != nil:
 			next.remove.unwatch()
+			d.give(next.remove.paid)
 			d.remove(next.remove.sandbox)
 		case next.wait > 0:
 			d.pause(next.wait, d.wake)
 		default:
-			d.add(next.make)
+			paid, ok := d.pay(next.make)
+			if !ok {
+				d.do(func(s *stock) { s.kinds[next.make].making-- })
+				d.pause(poor, nil)
+				continue
+			}
+			d.add(next.make, paid)
 		}
 	}
 }
@@ -47,7 +57,7 @@ func (d *Driver) pause(long time.Duration, early <-chan struct{}) {
 }
 
 // add makes a cell and puts it into the stock. After a failure it waits.
-func (d *Driver) add(c driver.Class) {
+func (d *Driver) add(c driver.Class, paid rouse.Bytes) {
 	ctx, cancel := context.WithTimeout(d.life, makeTimeout)
 	defer cancel()
 	sandbox, err := d.inner.Make(ctx, c)
@@ -63,18 +73,67 @@ func (d *Driver) add(c driver.Class) {
 		failures = d.stock.failures
 	} else {
 		d.stock.failures = 0
-		one := &spare{sandbox: sandbox}
-		k.spares = append(k.spares, one)
-		d.watch(one)
+		d.keep(k, &spare{sandbox: sandbox, paid: paid})
 	}
 	d.mu.Unlock()
-	if err == nil || refused || d.life.Err() != nil {
+	if err == nil {
+		d.weigh(c, sandbox)
+		return
+	}
+	d.give(paid)
+	if refused || d.life.Err() != nil {
 		return
 	}
 	if failures == 1 {
 		d.Log.Warn("no spare cell could be made; trying again", "error", err)
 	}
 	d.pause(min(scale.Backoff(failures), slowest), nil)
+}
+
+// keep puts a spare into the stock. mu is held.
+func (d *Driver) keep(k *kind, one *spare) {
+	k.add(one)
+	d.watch(one)
+}
+
+// weigh notes what a spare takes, for the next ones.
+func (d *Driver) weigh(c driver.Class, s driver.Sandbox) {
+	w, ok := s.(driver.Weighed)
+	if !ok {
+		return
+	}
+	if weight := w.Weight(); weight > 0 {
+		d.mu.Lock()
+		if k := d.stock.kinds[c]; k != nil {
+			k.weight = weight
+		}
+		d.mu.Unlock()
+	}
+}
+
+// reclaim takes over a spare of an earlier process, or removes it.
+func (d *Driver) reclaim(s driver.Sandbox, unused driver.Reclaimer) {
+	ctx, cancel := context.WithTimeout(d.life, reclaimTimeout)
+	defer cancel()
+	class, err := unused.Reclaim(ctx)
+	paid, ok := rouse.Bytes(0), false
+	if err == nil {
+		paid, ok = d.pay(class)
+	}
+	d.do(func(st *stock) {
+		st.reclaiming--
+		if ok {
+			d.keep(st.kind(class, time.Now()), &spare{sandbox: s, paid: paid})
+		}
+	})
+	if ok {
+		d.weigh(class, s)
+		return
+	}
+	if err != nil {
+		d.Log.Info("a spare cell of an earlier run cannot be taken over", "sandbox", s.ID(), "error", err)
+	}
+	d.remove(s)
 }
 
 // watch replaces a spare that dies while it is one.
@@ -89,6 +148,7 @@ func (d *Driver) watch(one *spare) {
 		mine := false
 		d.do(func(s *stock) { mine = s.drop(one) })
 		if mine {
+			d.give(one.paid)
 			d.Log.Info("a spare cell ended by itself", "sandbox", one.sandbox.ID())
 			d.remove(one.sandbox)
 		}

@@ -31,6 +31,9 @@ type stock struct {
 	busy     int // sandboxes that are being made while requests wait
 	refillAt time.Time
 	failures int // in a row
+	// reclaiming counts the spares of an earlier process that may come back.
+	reclaiming int
+	shed       rouse.Bytes // that spares have to give up
 }
 
 // kind is the spares of one class.
@@ -39,28 +42,54 @@ type kind struct {
 	making int
 	demand float64 // at asked
 	asked  time.Time
+	weight rouse.Bytes // of one, as last measured; 0 before
+	share
 }
 
 // spare is a cell that belongs to nobody yet.
 type spare struct {
 	sandbox driver.Sandbox
 	unwatch context.CancelFunc
+	paid    rouse.Bytes // to the budget
 }
 
 func newStock(most int) stock {
 	return stock{most: most, kinds: map[driver.Class]*kind{driver.Cell(rouse.NetworkNone): {}}}
 }
 
+// add puts a new spare into the stock.
+func (k *kind) add(one *spare) {
+	k.spares = append(k.spares, one)
+	k.share.replaced()
+}
+
+// What a spare weighs before one of its kind has been measured.
+const (
+	likely       = 8 * rouse.MB
+	likelyZygote = 32 * rouse.MB
+)
+
+// weight is what the next spare of a class is going to weigh.
+func (s *stock) weight(c driver.Class) rouse.Bytes {
+	if k := s.kinds[c]; k != nil && k.weight > 0 {
+		return k.weight
+	}
+	if c.IsZygote() {
+		return likelyZygote
+	}
+	return likely
+}
+
 // take notes the demand and returns the newest spare, whose memory is still at
-// hand, or nil.
-func (s *stock) take(c driver.Class, now time.Time) *spare {
+// hand, or nil when there is none for holder.
+func (s *stock) take(c driver.Class, holder rouse.RevisionID, now time.Time) *spare {
 	k := s.kind(c, now)
 	k.demand, k.asked = scale.Faded(k.demand, now.Sub(k.asked))+1, now
 	if s.refillAt.Before(now) {
 		s.refillAt = now.Add(settle)
 	}
 	n := len(k.spares)
-	if n == 0 {
+	if !k.share.take(holder, n, now) {
 		return nil
 	}
 	one := k.spares[n-1]
@@ -115,6 +144,9 @@ func (s *stock) next(now time.Time, cells bool) step {
 	if !cells {
 		most = 0
 	}
+	if one := s.shedding(); one != nil {
+		return step{remove: one}
+	}
 	classes, demand := s.demand(now)
 	loaded := s.zygotes(most, now)
 	for i, c := range classes {
@@ -138,13 +170,31 @@ func (s *stock) next(now time.Time, cells bool) step {
 		}
 	}
 	switch {
-	case missing == nil || s.busy > 0: // whoever changes that wakes us
+	case missing == nil || s.busy > 0 || s.reclaiming > 0 || s.shed > 0: // whoever changes that wakes us
 		return step{wait: look}
 	case s.refillAt.After(now):
 		return step{wait: s.refillAt.Sub(now)}
 	}
 	missing.making++
 	return step{make: class}
+}
+
+// shedding is the next spare that has to give up its memory, the one of the
+// kind that has the most; nil when nothing has to go or nothing is there.
+func (s *stock) shedding() *spare {
+	var most *kind
+	for _, k := range s.kinds {
+		if len(k.spares) > 0 && (most == nil || len(k.spares) > len(most.spares)) {
+			most = k
+		}
+	}
+	if s.shed <= 0 || most == nil {
+		return nil
+	}
+	one := most.spares[0]
+	most.spares = slices.Delete(most.spares, 0, 1)
+	s.shed -= max(one.paid, 1)
+	return one
 }
 
 // demand is what is asked of each class now.

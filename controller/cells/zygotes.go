@@ -12,12 +12,12 @@ import (
 
 // spareZygote hands out a zygote for class c, or nil: there is none yet, or
 // there can be none. Whoever asks in vain has one made for the next.
-func (d *Driver) spareZygote(ctx context.Context, c driver.Class) driver.Sandbox {
+func (d *Driver) spareZygote(ctx context.Context, c driver.Class, holder rouse.RevisionID) driver.Sandbox {
 	class, ok := d.inner.ZygoteFor(ctx, c)
 	if !ok {
 		return nil
 	}
-	return d.take(class)
+	return d.take(class, holder)
 }
 
 // tryZygote makes the zygote of a spec that is about to be deployed, so that its
@@ -31,7 +31,14 @@ func (d *Driver) tryZygote(ctx context.Context, spec rouse.Spec, report func(str
 	if report != nil {
 		report("loading the zygote's modules")
 	}
+	paid, ok := d.pay(class)
+	if !ok {
+		return nil // no memory to keep it; the modules are loaded by the start
+	}
 	made, err := d.inner.Make(ctx, class)
+	if err != nil {
+		d.give(paid)
+	}
 	switch {
 	case rouse.CodeOf(err) == rouse.Invalid || ctx.Err() != nil:
 		return err
@@ -42,10 +49,9 @@ func (d *Driver) tryZygote(ctx context.Context, spec rouse.Spec, report func(str
 	d.do(func(s *stock) {
 		k := s.kind(class, time.Now())
 		k.demand, k.asked = scale.Faded(k.demand, time.Since(k.asked))+1, time.Now()
-		one := &spare{sandbox: made}
-		k.spares = append(k.spares, one)
-		d.watch(one)
+		d.keep(k, &spare{sandbox: made, paid: paid})
 	})
+	d.weigh(class, made)
 	return nil
 }
 

@@ -29,6 +29,17 @@ func Cell(n rouse.Network) Class { return Class{Network: n} }
 // Empty is the class of an empty sandbox that can become one of class c.
 func (c Class) Empty() Class { return Class{Network: c.Network, Caps: c.Caps} }
 
+// Kind is the word for spare sandboxes of the class.
+func (c Class) Kind() string {
+	switch {
+	case c.IsZygote():
+		return "zygote"
+	case c.Caps == rouse.CapsDefault:
+		return string(c.Network) + "+caps"
+	}
+	return string(c.Network)
+}
+
 // IsCell says whether sandboxes of the class are made empty.
 func (c Class) IsCell() bool { return c == c.Empty() }
 
@@ -54,6 +65,33 @@ func (z Zygote) List() []string { return strings.Split(z.Modules, ",") }
 // IsZygote says whether sandboxes of the class are made with an interpreter in
 // them and no code.
 func (c Class) IsZygote() bool { return c.Zygote != (Zygote{}) && c.Code == "" }
+
+// Stock is a driver that keeps spare sandboxes ahead of need.
+type Stock interface {
+	// Fund has the memory of the spares come from b. It is called before List.
+	Fund(b Budget)
+	// MakeFor is Make on behalf of one revision, which gets no more than its share
+	// of the spares while others want some.
+	MakeFor(ctx context.Context, c Class, holder rouse.RevisionID) (Sandbox, error)
+	// Shed has spares go that are worth n bytes; 0 is what takes back the wish.
+	// It does not wait for it.
+	Shed(n rouse.Bytes)
+}
+
+// Budget is where the memory of spare sandboxes comes from. Its methods do not block.
+type Budget interface {
+	// Take asks for n bytes. It is false while others need them.
+	Take(n rouse.Bytes) bool
+	// Give returns n bytes that were taken.
+	Give(n rouse.Bytes)
+}
+
+// Reclaimer is a listed sandbox that an earlier Rouse made ahead and never used.
+type Reclaimer interface {
+	// Reclaim waits until its agent has come back, and returns what it is a
+	// spare of. An error means that the sandbox can only be stopped.
+	Reclaim(ctx context.Context) (Class, error)
+}
 
 // Collector is a driver that keeps files for revisions, beside their code.
 type Collector interface {

@@ -66,7 +66,8 @@ func (r *revision) bringUp(i *instance) (timings []rouse.Timing, err error) {
 	p, clock := r.pool, stopwatch{last: i.created}
 	ctx, cancel := context.WithTimeout(p.life, makeTimeout)
 	defer cancel()
-	sandbox, err := p.config.Driver.Make(ctx, driver.Plain(r.rev))
+	sandbox, err := p.make(ctx, r.rev)
+	p.trim()
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +97,21 @@ func (r *revision) bringUp(i *instance) (timings []rouse.Timing, err error) {
 	}
 	clock.lap(rouse.PhaseInit)
 	return clock.timings, nil
+}
+
+func (p *Pool) make(ctx context.Context, rev rouse.Revision) (driver.Sandbox, error) {
+	if p.stock != nil {
+		return p.stock.MakeFor(ctx, driver.Plain(rev), rev.ID)
+	}
+	return p.config.Driver.Make(ctx, driver.Plain(rev))
+}
+
+// trim has spares go that stand on memory which was lent since. It comes after
+// a start has taken what it needs, so that it can be one of them.
+func (p *Pool) trim() {
+	if p.stock != nil {
+		p.stock.Shed(p.ledger.excess())
+	}
 }
 
 // placed is what a start in s began with, and how long it took to mount the files.
@@ -168,6 +184,7 @@ func (r *revision) stop(i *instance) {
 	}
 	r.do(func(s *state, now time.Time) actions { return s.gone(now, i) })
 	p.runGrants(p.ledger.gone(r.rev.Spec.Memory, i.sliced))
+	p.trim()
 	r.forget()
 	p.changed()
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver"
 )
 
 // limits are the host's: what all revisions share.
@@ -307,6 +308,8 @@ func (l *ledger) hopeless(d *demand, leaving rouse.Bytes) bool {
 	}
 	return l.short != d || leaving == 0 || l.memory-leaving+d.memory > l.reach(d)
 }
+
+var _ driver.Budget = (*ledger)(nil)
 
 // Take lets a spare sandbox have n bytes that no start needs now.
 func (l *ledger) Take(n rouse.Bytes) bool {

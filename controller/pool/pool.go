@@ -47,6 +47,7 @@ type Observer interface {
 type Pool struct {
 	config Config
 	ledger *ledger
+	stock  driver.Stock    // nil where the driver keeps no spares
 	life   context.Context // of everything that outlives a request; ends in Close
 	end    context.CancelFunc
 
@@ -70,7 +71,7 @@ func New(c Config) *Pool {
 		c.Grace = 2 * time.Second
 	}
 	life, end := context.WithCancel(context.Background())
-	return &Pool{
+	p := &Pool{
 		config:    c,
 		ledger:    &ledger{limits: limits{instances: c.MaxInstances, starts: c.MaxStarts, memory: c.Memory}},
 		life:      life,
@@ -78,6 +79,10 @@ func New(c Config) *Pool {
 		functions: map[rouse.FunctionName]*tokens{},
 		left:      make(chan struct{}, 1),
 	}
+	if p.stock, _ = c.Driver.(driver.Stock); p.stock != nil {
+		p.stock.Fund(p.ledger)
+	}
+	return p
 }
 
 // Acquire lends capacity of rev; see rouse.Leaser. Errors are Throttled when

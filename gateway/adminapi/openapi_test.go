@@ -72,6 +72,7 @@ var described = map[string]reflect.Type{
 	"Alias":            reflect.TypeFor[rouse.Alias](),
 	"Instance":         reflect.TypeFor[rouse.Instance](),
 	"Cells":            reflect.TypeFor[rouse.Cells](),
+	"CellKind":         reflect.TypeFor[rouse.CellKind](),
 	"LogLine":          reflect.TypeFor[LogLine](),
 	"Status":           reflect.TypeFor[Status](),
 }

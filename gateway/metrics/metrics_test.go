@@ -134,7 +134,7 @@ func TestTheStateIsReadAtTheScrape(t *testing.T) {
 			{Function: "hello", State: rouse.Starting}, {Function: "other", State: rouse.Draining, InFlight: 1},
 		},
 		Waiting: 5, QueueBytes: 1024, MemoryBudget: 4 * rouse.GB, MemoryInUse: rouse.GB,
-		Cells: &rouse.Cells{Most: 4, Ready: 2, Making: 1, Memory: 7 * rouse.MB},
+		Cells: &rouse.Cells{Most: 4, Ready: 2, Making: 1, Memory: 7 * rouse.MB, Kinds: []rouse.CellKind{{Kind: "none", Ready: 2, Making: 1}}},
 	}
 	wantLines(t, scrape(t, m),
 		`rouse_instances{function="hello",state="ready"} 2`,
@@ -146,8 +146,8 @@ func TestTheStateIsReadAtTheScrape(t *testing.T) {
 		`rouse_queue_bytes 1024`,
 		`rouse_memory_budget_bytes 4.294967296e+09`,
 		`rouse_memory_in_use_bytes 1.073741824e+09`,
-		`rouse_cells{state="ready"} 2`,
-		`rouse_cells{state="making"} 1`,
+		`rouse_cells{kind="none",state="ready"} 2`,
+		`rouse_cells{kind="none",state="making"} 1`,
 		`rouse_cell_memory_bytes 7.340032e+06`,
 	)
 }

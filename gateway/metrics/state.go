@@ -25,7 +25,7 @@ var (
 	memoryInUseDesc = prometheus.NewDesc("rouse_memory_in_use_bytes",
 		"Sum of the memory limits of all instances.", nil, nil)
 	cellsDesc = prometheus.NewDesc("rouse_cells",
-		"Spare sandboxes by state: ready, making; none are reported where the driver has none.", []string{"state"}, nil)
+		"Spare sandboxes by kind, which is their network mode, and state: ready, making; none are reported where the driver has none.", []string{"kind", "state"}, nil)
 	jobsDesc = prometheus.NewDesc("rouse_jobs",
 		"Jobs that have not ended, by function and state: pending, running.", []string{"function", "state"}, nil)
 	jobsOldestDesc = prometheus.NewDesc("rouse_jobs_oldest_seconds",
@@ -75,9 +75,10 @@ func (s state) Collect(ch chan<- prometheus.Metric) {
 		gauge(jobsOldestDesc, j.Oldest.Seconds(), string(j.Function))
 	}
 	if c := snap.Cells; c != nil {
-		gauge(cellsDesc, float64(c.Ready), "ready")
-		gauge(cellsDesc, float64(c.Making), "making")
-		gauge(cellsDesc, float64(c.Zygotes), "zygote")
+		for _, k := range c.Kinds {
+			gauge(cellsDesc, float64(k.Ready), k.Kind, "ready")
+			gauge(cellsDesc, float64(k.Making), k.Kind, "making")
+		}
 		if c.Memory > 0 {
 			gauge(cellMemoryDesc, float64(c.Memory))
 		}

@@ -86,6 +86,10 @@ func (d *Driver) List(ctx context.Context) ([]driver.Sandbox, error) {
 		}
 		d.track(s)
 		delete(records, id)
+		if unused(s.link) {
+			list = append(list, left{&cell{id: id, now: s}})
+			continue
+		}
 		list = append(list, s)
 	}
 	known := make(map[rouse.SandboxID]bool)

@@ -70,6 +70,9 @@ func (s *sandbox) occupy(ctx context.Context, rev rouse.Revision) (_ rouse.Endpo
 			return rouse.Endpoint{}, 0, fmt.Errorf("making a folder for what is written: %w", err)
 		}
 	}
+	if err := s.link.Note(noteGiven, string(rev.ID)); err != nil {
+		return rouse.Endpoint{}, 0, fmt.Errorf("writing a cell's record: %w", err)
+	}
 	began := time.Now()
 	lay := s.init.Mount
 	if s.zygote {

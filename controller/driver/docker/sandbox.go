@@ -97,10 +97,11 @@ func (s *sandbox) make(ctx context.Context, c driver.Class) error {
 	if !c.IsCell() {
 		return s.limitFunction(c)
 	}
-	if err = s.hold(); err != nil {
+	if err := s.hold(); err != nil {
 		s.d.used(err)
+		return err
 	}
-	return err
+	return s.link.Note(noteSpare, string(c.Network)+"/"+string(c.Caps))
 }
 
 func (s *sandbox) create(ctx context.Context, c driver.Class) error {
