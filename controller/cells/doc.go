@@ -8,6 +8,10 @@
 // sandboxes are made for requests, gives those that have just taken a cell a
 // moment to start, and makes one at a time.
 //
+// While several revisions want spares of a kind, none gets more than half of
+// them (share). Spares pay for their memory from a budget that the pool keeps, and
+// go when it needs it. Those that an earlier process left are taken over.
+//
 // Driver is a driver in front of another one. What the other cannot make as a
 // cell passes through it untouched.
 package cells
