@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -19,7 +20,13 @@ import (
 	"github.com/rousehq/rouse/controller/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(crashVar); dir != "" {
+		crashChild(dir, os.Getenv(crashVar+"_DRAIN") != "")
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // functions is an Invoker whose functions are Go ones.
 type functions struct {

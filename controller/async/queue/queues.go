@@ -59,7 +59,7 @@ func Open(ctx context.Context, o Options) (*Queues, error) {
 	if err != nil {
 		return nil, err
 	}
-	if by := o.Clock.advance(unix(qs.floor)); by > clockStep {
+	if by := o.Clock.advance(unix(qs.floor)); by > 10*clockStep {
 		o.Log.Warn("the clock went back while Rouse was down; queues go on from the time that they had reached", "by", by.Round(time.Second))
 	}
 	qs.sequence.last.Store(seqOf(o.Clock.Now()))
@@ -68,7 +68,7 @@ func Open(ctx context.Context, o Options) (*Queues, error) {
 
 // clockStep is how far ahead of the clock its floor is written, so that it
 // seldom is.
-const clockStep = 2 * time.Second
+const clockStep = 200 * time.Millisecond
 
 func count(r store.Reader, q *Queue) (c Counts) {
 	table := byte('r')
