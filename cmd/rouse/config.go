@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,7 +33,8 @@ type config struct {
 
 	Driver    string         `yaml:"driver" doc:"what makes sandboxes; auto takes docker when an engine answers" enum:"auto,docker,process"`
 	Agent     string         `yaml:"agent" doc:"path of rouse-agent (default beside rouse, else in PATH)"`
-	Sockets   string         `yaml:"sockets" doc:"how sockets get across a sandbox's wall: host opens them inside, agent has them passed; auto takes the first that works" enum:"auto,host,agent"`
+	Sockets   string         `yaml:"sockets" doc:"how sockets get across a sandbox's wall: host opens them inside, agent has them passed, relay carries their bytes over TCP; auto takes the first that works" enum:"auto,host,agent,relay"`
+	Relay     string         `yaml:"relay" doc:"HOST:PORT at which sandboxes of an engine elsewhere reach this machine; host-gateway is the engine's own word for it (default a bridge of their own)"`
 	Reconnect rouse.Duration `yaml:"reconnect" doc:"how long sandboxes outlive a Rouse that died, so that a restarted one takes them over"`
 
 	MemoryBudget rouse.Bytes `yaml:"memory_budget" doc:"memory of all instances together; 0 is four fifths of the host's"`
@@ -179,6 +181,10 @@ func (c *config) validate() error {
 		return fmt.Errorf("account_concurrency %d: must be at least 100", c.AccountConcurrency)
 	case c.MemoryBudget < 16*rouse.MB:
 		return fmt.Errorf("memory_budget %s: must be at least 16MB", c.MemoryBudget)
+	case c.Relay != "" && !isAddress(c.Relay):
+		return fmt.Errorf("relay %q: write it like 192.168.1.2:7070 or host-gateway:7070", c.Relay)
+	case c.Relay != "" && c.Sockets != "auto" && c.Sockets != "relay":
+		return fmt.Errorf("relay %s: nothing is relayed with sockets %s; use auto or relay", c.Relay, c.Sockets)
 	case c.MaxInstances < 1:
 		return fmt.Errorf("max_instances_total %d: must be at least 1", c.MaxInstances)
 	case c.MaxStarts < 1:
@@ -224,6 +230,13 @@ func isLoopback(listen string) (bool, error) {
 	}
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.IsLoopback(), nil
+}
+
+// isAddress says whether s is HOST:PORT, with both given.
+func isAddress(s string) bool {
+	host, port, err := net.SplitHostPort(s)
+	n, numErr := strconv.ParseUint(port, 10, 16)
+	return err == nil && numErr == nil && host != "" && n > 0
 }
 
 func (a *app) configCommand() *cobra.Command {

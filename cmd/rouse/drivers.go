@@ -30,7 +30,8 @@ type base struct {
 	owner     string // names the data directory
 	cells     int    // most spare sandboxes
 	sockets   driver.Sockets
-	noEntry   error // why network namespaces cannot be entered
+	relay     string // HOST:PORT as sandboxes reach us over TCP
+	noEntry   error  // why network namespaces cannot be entered
 	log       *slog.Logger
 }
 
@@ -48,7 +49,7 @@ func openDocker(ctx context.Context, b base) (driver.Driver, error) {
 	defer cancel()
 	o := docker.Options{
 		Agents: b.agents, Planner: b.planner, Artifacts: b.artifacts, Agent: b.agent, Data: b.data, Owner: b.owner, Log: b.log,
-		Sockets: b.sockets, NoEntry: b.noEntry,
+		Sockets: b.sockets, NoEntry: b.noEntry, Relay: b.relay,
 	}
 	from := published{client: registry.New()}
 	o.Registry = from

@@ -42,7 +42,12 @@ func (c checker) Check(ctx context.Context, spec rouse.Spec, report func(string)
 // agents is the links of runtime/link as drivers want them.
 type agents struct{ host *link.Host }
 
-var _ driver.Agents = agents{}
+var (
+	_ driver.Agents  = agents{}
+	_ driver.Relayer = agents{}
+)
+
+func (a agents) Relay(listen, reach string) error { return a.host.Relay(listen, reach) }
 
 func (a agents) Expect(id rouse.SandboxID) (driver.Link, error) {
 	l, err := a.host.Expect(id)

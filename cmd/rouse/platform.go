@@ -112,7 +112,7 @@ func (p *platform) open(ctx context.Context) error {
 	p.driver, p.reason, err = openDriver(ctx, p.config.Driver, base{
 		agents: agents{p.agents}, planner: bootstrap.Planner{}, artifacts: p.artifacts,
 		agent: agentFile, data: data, owner: owner, cells: p.config.Cells, log: p.log,
-		sockets: driver.Sockets(p.config.Sockets), noEntry: netns.Probe(),
+		sockets: driver.Sockets(p.config.Sockets), noEntry: netns.Probe(), relay: p.config.Relay,
 	})
 	if err != nil {
 		return err

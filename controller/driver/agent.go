@@ -20,7 +20,8 @@ type Agents interface {
 type Link interface {
 	ID() rouse.SandboxID
 	// Dir is the host's folder that holds the agent's end, a socket named
-	// "agent.sock", to be mounted read-only or named in the agent's environment.
+	// "agent.sock", to be mounted read-only or named in the agent's environment;
+	// "" for an agent that comes over TCP.
 	Dir() string
 	// Env is what the agent's own environment must hold, given the path of Dir
 	// as the agent sees it.

@@ -41,13 +41,17 @@ type named struct {
 var _ driver.CellMaker = (*Driver)(nil)
 
 // probeCells finds out whether cells can be used, and why not.
-func (d *Driver) probeCells(security []string) {
+func (d *Driver) probeCells(h host) {
 	d.named, d.hard, d.sterile = make(map[string]named), make(map[string]bool), make(map[driver.Class]bool)
 	if d.Roots == nil {
 		d.unused = "they are not wanted"
 		return
 	}
-	for _, option := range security {
+	if h.foreign != nil {
+		d.unused = "the engine runs on another kernel"
+		return
+	}
+	for _, option := range h.security {
 		for _, mode := range []string{"userns", "rootless"} {
 			if strings.Contains(option, "name="+mode) {
 				d.unused = "the engine runs containers in a user namespace (" + mode + ")"

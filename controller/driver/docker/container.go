@@ -61,7 +61,6 @@ func (d *Driver) configuration(s *sandbox, c driver.Class, code, opt string) (*c
 		ReadonlyRootfs: !c.Writable,
 		Mounts: []mount.Mount{
 			bind(d.Agent, agentPath),
-			bind(s.link.Dir(), socketDir),
 		},
 		Tmpfs:       map[string]string{tmpDir: fmt.Sprintf("rw,exec,nosuid,nodev,mode=1777,size=%d", c.Tmp)},
 		CapDrop:     []string{"ALL"},
@@ -76,6 +75,11 @@ func (d *Driver) configuration(s *sandbox, c driver.Class, code, opt string) (*c
 	}
 	if c.Network == rouse.NetworkEgress {
 		hostConfig.NetworkMode = egress
+	}
+	if dir := s.link.Dir(); dir != "" {
+		hostConfig.Mounts = append(hostConfig.Mounts, bind(dir, socketDir))
+	} else {
+		d.relayed(hostConfig)
 	}
 	if code != "" {
 		hostConfig.Mounts = append(hostConfig.Mounts, bind(code, taskDir))

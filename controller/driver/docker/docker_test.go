@@ -24,6 +24,7 @@ import (
 	"github.com/rousehq/rouse/controller/driver/docker"
 	"github.com/rousehq/rouse/controller/driver/drivertest"
 	"github.com/rousehq/rouse/runtime/link"
+	"github.com/rousehq/rouse/runtime/netns"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -168,7 +169,9 @@ func startWith(t *testing.T, w drivertest.World, agent string, roots docker.Root
 		published = p
 	}
 	d, err := docker.New(t.Context(), docker.Options{
-		Agents:    drivertest.AgentsOf(host.Expect, host.Left),
+		Agents:    drivertest.AgentsOf(host.Expect, host.Left, host.Relay),
+		Sockets:   w.Sockets,
+		NoEntry:   netns.Probe(),
 		Planner:   w.Planner,
 		Artifacts: w.Artifacts,
 		Roots:     roots,

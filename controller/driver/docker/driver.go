@@ -30,6 +30,7 @@ type Options struct {
 	Data      string         // the data directory
 	Owner     string         // names the data directory whose sandboxes these are
 	Sockets   driver.Sockets // how sockets get across; "" is auto
+	Relay     string         // HOST:PORT as sandboxes reach us over TCP; "" is a bridge of their own
 	NoEntry   error          // why the host cannot enter network namespaces; nil when it can
 	Log       *slog.Logger
 }
@@ -61,13 +62,14 @@ type host struct {
 	// systemd keeps the containers' control groups, and undoes what others write.
 	systemd  bool
 	security []string
+	foreign  error // why it does not share our kernel; nil when it does
 }
 
 var _ driver.Driver = (*Driver)(nil)
 
 // New finds the engine that the environment names (DOCKER_HOST, or the usual
-// socket) and follows its events until Close. No engine, or one that does not
-// share this host's kernel, is an Unavailable error.
+// socket) and follows its events until Close. No engine is an Unavailable error,
+// as is one on another kernel unless sockets can be relayed.
 func New(ctx context.Context, o Options) (*Driver, error) {
 	api, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
 	if err != nil {
@@ -84,8 +86,14 @@ func New(ctx context.Context, o Options) (*Driver, error) {
 		images:    make(map[string]image),
 		users:     make(map[string]user),
 	}
-	d.probeCells(h.security)
-	d.crossing = cross(o)
+	d.probeCells(h)
+	if d.crossing, err = cross(o, h.foreign); err == nil && d.way == driver.SocketsRelay {
+		err = d.openRelay(ctx)
+	}
+	if err != nil {
+		cancel()
+		return nil, errors.Join(err, api.Close())
+	}
 	d.beside.Add(1)
 	go func() {
 		defer d.beside.Done()
@@ -109,7 +117,8 @@ func meet(ctx context.Context, api *client.Client) (host, error) {
 			memory: rouse.Bytes(info.MemTotal), cores: info.NCPU, arch: version.Arch,
 			systemd: info.CgroupDriver == "systemd", security: info.SecurityOptions,
 		}
-		return sameKernel(info.KernelVersion)
+		h.foreign = sameKernel(info.KernelVersion)
+		return nil
 	})
 	return h, err
 }
@@ -120,7 +129,7 @@ func sameKernel(engines string) error {
 		return err
 	}
 	if release := unix.ByteSliceToString(own.Release[:]); release != engines {
-		return rouse.Errorf(rouse.Unavailable, "the Docker engine runs on another kernel (%s, here %s); Rouse needs an engine on this host", engines, release)
+		return rouse.Errorf(rouse.Unavailable, "the Docker engine runs on another kernel (%s, here %s): give --relay HOST:PORT, at which its containers reach this machine", engines, release)
 	}
 	return nil
 }
@@ -128,12 +137,12 @@ func sameKernel(engines string) error {
 // Name is "docker".
 func (d *Driver) Name() string { return Name }
 
-// Close stops following the engine and removes the network of egress
-// sandboxes when nobody is on it. Sandboxes go on, for another Rouse to adopt.
+// Close stops following the engine and removes the networks of
+// sandboxes when nobody is on them. Sandboxes go on, for another Rouse to adopt.
 func (d *Driver) Close() error {
 	d.cancel()
 	d.beside.Wait()
-	d.removeNetwork()
+	d.removeNetworks()
 	return d.api.Close()
 }
 

@@ -47,7 +47,7 @@ func (s *sandbox) measure(ctx context.Context) {
 // its limit nor what ends it concerns the agent. Where that cannot be, the two
 // share the container's.
 func (s *sandbox) nest() {
-	if s.gauge == nil {
+	if s.gauge == nil || s.link.Dir() == "" { // over TCP no descriptor can be given
 		return
 	}
 	inner, door, err := s.group.Nest(s.pid)

@@ -31,12 +31,14 @@ func (d *Driver) ensureNetwork(ctx context.Context) error {
 	})
 }
 
-// removeNetwork is refused by the engine while a container is on the network,
+// removeNetworks is refused by the engine while a container is on the network,
 // which is as it should be.
-func (d *Driver) removeNetwork() {
+func (d *Driver) removeNetworks() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	if err := d.api.NetworkRemove(ctx, egress); err != nil && !errdefs.IsNotFound(err) {
-		d.Log.Debug("the egress network stays", "error", err)
+	for _, name := range []string{egress, d.relayNetwork()} {
+		if err := d.api.NetworkRemove(ctx, name); err != nil && !errdefs.IsNotFound(err) {
+			d.Log.Debug("a network stays", "network", name, "error", err)
+		}
 	}
 }

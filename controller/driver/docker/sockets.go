@@ -20,15 +20,21 @@ type crossing struct {
 
 var _ driver.Crosser = (*Driver)(nil)
 
-// cross chooses the way.
-func cross(o Options) crossing {
+// cross chooses the way. foreign is why the engine has another kernel.
+func cross(o Options, foreign error) (crossing, error) {
 	switch {
+	case o.Sockets == driver.SocketsRelay:
+		return crossing{way: o.Sockets, why: "--sockets relay"}, nil
+	case foreign != nil && o.Relay != "" && (o.Sockets == "" || o.Sockets == driver.SocketsAuto):
+		return crossing{way: driver.SocketsRelay, why: "the engine runs on another kernel"}, nil
+	case foreign != nil:
+		return crossing{}, foreign
 	case o.Sockets != "" && o.Sockets != driver.SocketsAuto:
-		return crossing{way: o.Sockets, why: "--sockets " + string(o.Sockets)}
+		return crossing{way: o.Sockets, why: "--sockets " + string(o.Sockets)}, nil
 	case o.NoEntry != nil:
-		return crossing{way: driver.SocketsAgent, why: "network namespaces cannot be entered from here: " + o.NoEntry.Error()}
+		return crossing{way: driver.SocketsAgent, why: "network namespaces cannot be entered from here: " + o.NoEntry.Error()}, nil
 	}
-	return crossing{way: driver.SocketsHost, why: "network namespaces can be entered"}
+	return crossing{way: driver.SocketsHost, why: "network namespaces can be entered"}, nil
 }
 
 // Sockets is the way that new sandboxes use, and why.

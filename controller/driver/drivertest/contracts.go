@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -97,6 +98,29 @@ func dialed(t *testing.T, b *bench) {
 	x.must(order{Do: "pid"}, &pid)
 	if pid <= 0 {
 		t.Fatalf("pid %d", pid)
+	}
+}
+
+// streams has much data under way in both directions beside connections that
+// nobody reads from.
+func streams(t *testing.T, b *bench) {
+	x := b.start(b.spec(rouse.ContractHTTP))
+	defer x.stop()
+	for range 3 {
+		conn, err := x.endpoint.Dial(b.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		const asked = "POST / HTTP/1.1\r\nHost: sandbox\r\nContent-Length: 28\r\n\r\n{\"do\":\"say-much\",\"n\":4194304}"
+		if _, err := io.WriteString(conn, strings.Replace(asked, "28", strconv.Itoa(len(asked)-strings.Index(asked, "{")), 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const size = 3 << 20
+	var got string
+	if x.must(order{Do: "say-much", Text: strings.Repeat("x", size), N: size}, &got); len(got) != size {
+		t.Errorf("%d bytes came back, want %d", len(got), size)
 	}
 }
 

@@ -39,6 +39,7 @@ type World struct {
 	Code      string // the digest of a folder that has the program as "fn"
 	Planner   driver.Planner
 	Artifacts driver.Artifacts
+	Sockets   driver.Sockets // how sockets get across; "" is the driver's choice
 }
 
 // Host is a driver with the host process around it.
@@ -49,44 +50,59 @@ type Host struct {
 	Crash func()
 }
 
+// tests are all that a driver promises.
+var tests = []struct {
+	name   string
+	run    func(*testing.T, *bench)
+	across bool // it is about what crosses the sandbox's wall
+}{
+	{"AnEventIsAnsweredOverTheRuntimeAPI", lambda, true},
+	{"ARequestIsAnsweredOverTheDialedPort", dialed, true},
+	{"MuchGoesBothWaysAndNobodyHoldsUpOthers", streams, true},
+	{"ThePortRefusesUntilSomethingListens", refuses, true},
+	{"TheProcessGetsItsCommandAndEnvironment", command, false},
+	{"TheProcessHasNoPrivileges", unprivileged, false},
+	{"CallsThatNoFunctionNeedsAreRefused", refusedCalls, false},
+	{"TheProcessInheritsNothingOfTheAgent", inheritsNothing, true},
+	{"OutputArrives", output, true},
+	{"ExitsSayCodeOrSignal", exits, true},
+	{"AProgramThatDoesNotExistIsReported", missingProgram, true},
+	{"ARestartKeepsTheSandbox", restart, true},
+	{"KillEndsEveryDescendant", kill, true},
+	{"FreezeStopsAndThawContinues", freeze, true},
+	{"MemoryIsLimited", memory, false},
+	{"ProcessesAreLimited", processes, false},
+	{"CodeIsReadOnly", readOnly, false},
+	{"TmpHasASize", tmpSize, false},
+	{"NetworkNoneReachesNothing", networkNone, false},
+	{"StopLetsTheProcessSayGoodbye", goodbye, true},
+	{"StopEndsAProcessThatIgnoresIt", stubborn, false},
+	{"StopIsIdempotent", stopTwice, true},
+	{"ASandboxThatIsDestroyedIsNoticed", destroyed, true},
+	{"ASandboxIsAssignedOnce", once, false},
+	{"AMakeThatIsGivenUpLeavesNothing", givenUp, false},
+	{"SandboxesRunSideBySide", sideBySide, true},
+	{"ManyStartsLeakNothing", leaks, true},
+	{"ALeftSandboxIsAdoptedWithItsProcess", adopted, true},
+	{"ALeftSandboxCanBeStopped", leftStopped, true},
+	{"ALeftSandboxThatDiedIsGone", leftDied, true},
+	{"CheckRefusesWhatCannotRun", check, false},
+}
+
 // Run checks everything that a driver promises.
-func Run(t *testing.T, s Suite) {
+func Run(t *testing.T, s Suite) { run(t, s, "", false) }
+
+// RunAcross checks what of it crosses a sandbox's wall, with sockets that get
+// across in the given way.
+func RunAcross(t *testing.T, s Suite, way driver.Sockets) { run(t, s, way, true) }
+
+func run(t *testing.T, s Suite, way driver.Sockets, acrossOnly bool) {
 	w := NewWorld(t)
-	for _, test := range []struct {
-		name string
-		run  func(*testing.T, *bench)
-	}{
-		{"AnEventIsAnsweredOverTheRuntimeAPI", lambda},
-		{"ARequestIsAnsweredOverTheDialedPort", dialed},
-		{"ThePortRefusesUntilSomethingListens", refuses},
-		{"TheProcessGetsItsCommandAndEnvironment", command},
-		{"TheProcessHasNoPrivileges", unprivileged},
-		{"CallsThatNoFunctionNeedsAreRefused", refusedCalls},
-		{"TheProcessInheritsNothingOfTheAgent", inheritsNothing},
-		{"OutputArrives", output},
-		{"ExitsSayCodeOrSignal", exits},
-		{"AProgramThatDoesNotExistIsReported", missingProgram},
-		{"ARestartKeepsTheSandbox", restart},
-		{"KillEndsEveryDescendant", kill},
-		{"FreezeStopsAndThawContinues", freeze},
-		{"MemoryIsLimited", memory},
-		{"ProcessesAreLimited", processes},
-		{"CodeIsReadOnly", readOnly},
-		{"TmpHasASize", tmpSize},
-		{"NetworkNoneReachesNothing", networkNone},
-		{"StopLetsTheProcessSayGoodbye", goodbye},
-		{"StopEndsAProcessThatIgnoresIt", stubborn},
-		{"StopIsIdempotent", stopTwice},
-		{"ASandboxThatIsDestroyedIsNoticed", destroyed},
-		{"ASandboxIsAssignedOnce", once},
-		{"AMakeThatIsGivenUpLeavesNothing", givenUp},
-		{"SandboxesRunSideBySide", sideBySide},
-		{"ManyStartsLeakNothing", leaks},
-		{"ALeftSandboxIsAdoptedWithItsProcess", adopted},
-		{"ALeftSandboxCanBeStopped", leftStopped},
-		{"ALeftSandboxThatDiedIsGone", leftDied},
-		{"CheckRefusesWhatCannotRun", check},
-	} {
+	w.Sockets = way
+	for _, test := range tests {
+		if acrossOnly && !test.across {
+			continue
+		}
 		t.Run(test.name, func(t *testing.T) {
 			b := open(t, s, w)
 			test.run(t, b)

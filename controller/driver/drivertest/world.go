@@ -95,11 +95,23 @@ func PublicDir(t *testing.T) string {
 	return dir
 }
 
-// AgentsOf joins the two functions of the host's side of the agent, whose
-// links have a type of their own.
-func AgentsOf[L driver.Link](expect func(rouse.SandboxID) (L, error), left func() ([]L, error)) driver.Agents {
-	return agents[L]{expect, left}
+// AgentsOf joins the functions of the host's side of the agent, whose links have
+// a type of their own. relay is needed where agents come over TCP.
+func AgentsOf[L driver.Link](expect func(rouse.SandboxID) (L, error), left func() ([]L, error), relay ...func(listen, reach string) error) driver.Agents {
+	a := agents[L]{expect, left}
+	if len(relay) == 0 {
+		return a
+	}
+	return relayer[L]{a, relay[0]}
 }
+
+// relayer is agents that may come over TCP.
+type relayer[L driver.Link] struct {
+	agents[L]
+	relay func(listen, reach string) error
+}
+
+func (r relayer[L]) Relay(listen, reach string) error { return r.relay(listen, reach) }
 
 type agents[L driver.Link] struct {
 	expect func(rouse.SandboxID) (L, error)

@@ -86,6 +86,15 @@ func New(o Options) (*Driver, error) {
 			return nil, fmt.Errorf("functions run as users of their own, who cannot reach the data directory: %w", err)
 		}
 	}
+	if way, _ := d.Sockets(); way == driver.SocketsRelay {
+		relayer, ok := o.Agents.(driver.Relayer)
+		if !ok {
+			return nil, errors.New("agents cannot come over TCP here")
+		}
+		if err := relayer.Relay("127.0.0.1:0", ""); err != nil {
+			return nil, fmt.Errorf("listening for agents: %w", err)
+		}
+	}
 	if err := o.Planner.Unpack(d.bootstraps()); err != nil {
 		return nil, fmt.Errorf("writing the bootstraps: %w", err)
 	}

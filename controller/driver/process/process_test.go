@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver"
 	"github.com/rousehq/rouse/controller/driver/drivertest"
 	"github.com/rousehq/rouse/controller/driver/process"
 	"github.com/rousehq/rouse/runtime/link"
@@ -34,12 +35,21 @@ func TestConformance(t *testing.T) { conform(t) }
 // TestConformanceWhereMemoryIsWatched is the same without control groups.
 func TestConformanceWhereMemoryIsWatched(t *testing.T) { conform(t, process.WithoutGroups) }
 
-func conform(t *testing.T, change ...func(*process.Driver)) {
+// TestSocketsGetAcrossInEveryWay runs what crosses the wall, where there is one.
+func TestSocketsGetAcrossInEveryWay(t *testing.T) {
+	for _, way := range []driver.Sockets{driver.SocketsAgent, driver.SocketsRelay} {
+		t.Run(string(way), func(t *testing.T) { drivertest.RunAcross(t, suite(t), way) })
+	}
+}
+
+func conform(t *testing.T, change ...func(*process.Driver)) { drivertest.Run(t, suite(t, change...)) }
+
+func suite(t *testing.T, change ...func(*process.Driver)) drivertest.Suite {
 	agent := filepath.Join(drivertest.PublicDir(t), "rouse-agent")
 	drivertest.Build(t, agentPackage, agent)
 	var dir string // of the data directory in use
 	root := os.Geteuid() == 0
-	drivertest.Run(t, drivertest.Suite{
+	return drivertest.Suite{
 		Open: func(t *testing.T, w drivertest.World) drivertest.Host {
 			dir = w.Dir
 			return start(t, w, agent, change...)
@@ -61,7 +71,7 @@ func conform(t *testing.T, change ...func(*process.Driver)) {
 		NoTmp:      true,
 		NoNetwork:  true,
 		NoPids:     !root,
-	})
+	}
 }
 
 // TestConformanceWithoutRoot runs TestConformance as nobody.
@@ -103,7 +113,8 @@ func start(t *testing.T, w drivertest.World, agent string, change ...func(*proce
 		t.Fatal(err)
 	}
 	d, err := process.New(process.Options{
-		Agents:    drivertest.AgentsOf(host.Expect, host.Left),
+		Agents:    drivertest.AgentsOf(host.Expect, host.Left, host.Relay),
+		Sockets:   w.Sockets,
 		Planner:   w.Planner,
 		Artifacts: w.Artifacts,
 		Agent:     agent,

@@ -34,6 +34,8 @@ func do(o order) (any, error) {
 		fmt.Println(o.Text)
 		fmt.Fprintln(os.Stderr, o.Text)
 		return nil, nil
+	case "say-much":
+		return strings.Repeat("x", o.N), nil
 	case "write":
 		return nil, os.WriteFile(o.Text, make([]byte, o.N), 0o600)
 	case "size":
