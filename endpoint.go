@@ -20,6 +20,11 @@ type Endpoint struct {
 	Stdout, Stderr io.ReadCloser
 	// Process is the code's process.
 	Process Process
+	// Extensions are the names of the external extensions beside the process,
+	// which is then an ExtendedProcess.
+	Extensions []string
+	// Local connects to any port of the sandbox's loopback.
+	Local func(ctx context.Context, port int) (net.Conn, error)
 	// Started is when the process was, zero for an adopted one.
 	Started time.Time
 	// Memory is the most memory that the present run has had so far, as the host
@@ -71,12 +76,28 @@ type Process interface {
 	Thaw(ctx context.Context) error
 }
 
+// ExtendedProcess is a process beside which extensions run. They begin with
+// each run; the process itself waits for Proceed. The end of an extension is
+// the end of the run, while that of the process leaves them until Restart or Kill.
+type ExtendedProcess interface {
+	Process
+	// Proceed begins the process itself. It is idempotent within a run.
+	Proceed(ctx context.Context) error
+	// End asks the process alone to end, or makes it, and blocks until it has or
+	// ctx is done.
+	End(ctx context.Context, kill bool) error
+	// Alone blocks until no extension runs any more, or ctx is done.
+	Alone(ctx context.Context) error
+}
+
 // Exit is how a process ended.
 type Exit struct {
 	Code       int    `json:"code"`             // exit status; -1 when a signal ended it
 	Signal     string `json:"signal,omitempty"` // "killed", "segmentation fault", …
 	OOM        bool   `json:"oom,omitempty"`    // the kernel killed it for its memory limit, read by the host
 	PeakMemory Bytes  `json:"peak_memory,omitempty"`
+	// Extension is set when it was the end of this extension, and so of the run.
+	Extension string `json:"extension,omitempty"`
 	// Error says why the process could not be started at all.
 	Error string `json:"error,omitempty"`
 }

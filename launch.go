@@ -21,6 +21,9 @@ type Launch struct {
 	// KeepCaps leaves a process of uid 0 the capabilities of its agent.
 	KeepCaps bool
 	Limits   []Limit
+	// Extensions are programs to run beside the process, which begins when they
+	// are ready for it: see ExtendedProcess.
+	Extensions []string
 	// Inspect completes every exit. It may be nil.
 	Inspect Inspect
 }

@@ -40,7 +40,8 @@ func (a attacher) attach(rev rouse.Revision, id rouse.InstanceID, ep rouse.Endpo
 		}
 		target := lambda.New(ep, lambda.Options{
 			Timeout: rev.Spec.Timeout.D(), MaxEvent: int(a.maxEvent), ARN: a.place.ARN(rev.Function, ""),
-			Runtime: cmp.Or(rev.Spec.Runtime, "image"), Version: rev.Spec.Version, Memory: rev.Spec.Memory, Output: output, Log: log,
+			Runtime: cmp.Or(rev.Spec.Runtime, "image"), Version: rev.Spec.Version,
+			Function: string(rev.Function), Handler: rev.Spec.Handler, Account: a.place.Account, Memory: rev.Spec.Memory, Output: output, Log: log,
 		})
 		return lambdaTarget{target, output, rev.Spec}, nil
 	case rouse.ContractHTTP:

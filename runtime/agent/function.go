@@ -25,6 +25,8 @@ type function struct {
 	report int // what the run's launcher has to say, if it could not become the program
 	exit   *wire.Exit
 
+	companions companions
+
 	// waiting is what to do when no process is left, in order.
 	waiting []func()
 }
@@ -52,8 +54,11 @@ func (a *agent) start(m wire.Message, files []int) {
 	f.stdout, f.stderr = files[0], files[1]
 	a.hold(wire.HeldStdout, files[2])
 	a.hold(wire.HeldStderr, files[3])
-	var err error
-	if f.command, err = written(m.Start); err != nil {
+	err := f.companions.accompany(m.Start)
+	if err == nil {
+		f.command, err = written(m.Start)
+	}
+	if err != nil {
 		f.run = 1
 		a.ended(wire.Exit{Run: 1, Code: cannotRun, Error: err.Error()})
 		return
@@ -101,6 +106,18 @@ func written(s *wire.Start) (int, error) {
 func (a *agent) begin(run int) {
 	f := &a.function
 	f.run, f.exit = run, nil
+	wait, err := a.beginCompanions()
+	switch {
+	case err != nil:
+		a.ended(wire.Exit{Run: run, Code: cannotRun, Error: "starting an extension: " + err.Error()})
+	case !wait:
+		a.beginMain(run)
+	}
+}
+
+// beginMain starts a run's main process.
+func (a *agent) beginMain(run int) {
+	f := &a.function
 	pid, report, err := f.launch(f.command, f.stdout, f.stderr)
 	if err != nil {
 		a.ended(wire.Exit{Run: run, Code: cannotRun, Error: "starting the launcher: " + err.Error()})
@@ -161,10 +178,16 @@ func (a *agent) reap() (none bool) {
 			return false
 		case pid == f.pid:
 			f.pid = 0
-			a.ended(f.lastWords(status))
+			if e := f.lastWords(status); f.exit == nil {
+				a.ended(e)
+			}
 			// A run is over with its main process, as a container is: what it leaves
-			// is killed before anything new begins.
-			f.waiting = slices.Insert(f.waiting, 0, func() {})
+			// is killed before anything new begins. Extensions are told first, by the host.
+			if !f.companions.mainEnded() {
+				f.waiting = slices.Insert(f.waiting, 0, func() {})
+			}
+		case f.companions.pids[pid] != "":
+			a.companionEnded(pid, status)
 		case pid == a.zygote.pid:
 			a.zygoteEnded(status)
 		}

@@ -88,6 +88,12 @@ func (a *agent) obeyProcess(m wire.Message, files []int) {
 		a.reply(m.Seq, wire.Message{}, f.freeze())
 	case wire.KindThaw:
 		a.reply(m.Seq, wire.Message{}, f.thaw())
+	case wire.KindProceed:
+		a.proceed(m)
+	case wire.KindEnd:
+		a.end(m)
+	case wire.KindAwait:
+		a.await(m)
 	case wire.KindKill:
 		a.whenNoneLeft(func() { a.reply(m.Seq, wire.Message{}, nil) })
 	case wire.KindRestart:

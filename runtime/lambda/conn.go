@@ -116,6 +116,8 @@ func (c *conn) handle(req *request) bool {
 			return c.refuse(req, 403, "InvalidStateTransition", transition(from, restoring))
 		}
 		return c.in.drain(req) && c.send(200, "", req.close)
+	case extRegister, extNext, extInitError, extExitError:
+		return c.serveExtension(req, ep)
 	}
 	keep := c.in.drain(req)
 	if string(req.method) == "HEAD" {

@@ -119,6 +119,8 @@ func (t *Target) exitError(code rouse.Code, id string) *rouse.Error {
 		switch {
 		case e.gone:
 			text = goneText
+		case e.exit.Extension != "":
+			kind, text = "Extension.Crash", "extension "+e.exit.Extension+": "+e.exit.String()
 		case e.exit.OOM:
 			kind, text = "Runtime.OutOfMemory", "Runtime exited with error: signal: killed: out of memory"
 			if e.exit.PeakMemory > 0 {
@@ -139,4 +141,10 @@ func (t *Target) exitError(code rouse.Code, id string) *rouse.Error {
 // broken makes an error after which the process has to be restarted.
 func broken(code rouse.Code, cause error, message string) *rouse.Error {
 	return &rouse.Error{Code: code, Message: message, Cause: errors.Join(rouse.ErrBroken, cause)}
+}
+
+// gone says whether the sandbox has ended. The caller holds mu.
+func (t *Target) gone() bool {
+	var e *exitErr
+	return errors.As(t.exit, &e) && e.gone
 }

@@ -33,6 +33,7 @@ type invocation struct {
 	begun             atomic.Bool
 	init              time.Duration // of the init that it waited for
 	peak              rouse.Bytes   // measured before the process was ended for it
+	invited           []*conn       // extensions that want to know of it
 	outlet            *outlet       // nil unless the caller takes a streamed answer
 	noted             chan struct{} // closed when its last lines are in the log; nil unless the caller waits for it
 }
@@ -141,6 +142,7 @@ func (t *Target) hand() *conn {
 	t.parked = t.parked[:last]
 	t.current, t.waiting = t.waiting, nil
 	t.current.handed = time.Now()
+	t.current.invited = append(t.current.invited, t.ext.invite(invokeEvent)...)
 	t.current.init += t.init
 	t.init = 0
 	t.phase = running
@@ -156,6 +158,7 @@ func (t *Target) hand() *conn {
 // cut is passed over for another.
 func (t *Target) deliver(c *conn, inv *invocation) {
 	t.begin(inv)
+	t.tellOf(inv)
 	for c != nil {
 		err := c.sendEvent(inv)
 		closing := c.closePoll
@@ -229,19 +232,30 @@ func (t *Target) kill(inv *invocation, err *rouse.Error) {
 		return
 	}
 	t.ending = true
+	if err.Code == rouse.Timeout {
+		t.ext.reason = timedOut
+	}
 	t.mu.Unlock()
 	if t.ep.Memory != nil {
 		inv.peak = t.ep.Memory() // while there is something to measure
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), killTime)
 	defer cancel()
-	if kerr := t.ep.Process.Kill(ctx); kerr != nil {
+	if kerr := t.endProcess(ctx); kerr != nil {
 		t.o.Log.Warn("ending a function's process", "err", kerr)
 	}
 	t.mu.Lock()
 	then := t.fail(err)
 	t.mu.Unlock()
 	then()
+}
+
+// endProcess ends the process; its extensions are told, later, by dismiss.
+func (t *Target) endProcess(ctx context.Context) error {
+	if p, ok := t.ep.Process.(rouse.ExtendedProcess); ok && len(t.ep.Extensions) > 0 {
+		return p.End(ctx, true)
+	}
+	return t.ep.Process.Kill(ctx)
 }
 
 // fail ends whatever is open with err. The caller holds mu, and calls what is

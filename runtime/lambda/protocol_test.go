@@ -81,7 +81,7 @@ func TestUnknownPathsAre404(t *testing.T) {
 	for _, line := range []string{
 		"GET /", "GET /2018-06-01/runtime/invocation/next/", "POST /2018-06-01/runtime/invocation/next",
 		"GET /2018-06-01/runtime/invocation/a/response", "POST /2018-06-01/runtime/invocation//response",
-		"POST /2020-01-01/extension/register", "DELETE /2018-06-01/runtime/init/error",
+		"POST /2020-01-01/extension/unknown", "DELETE /2018-06-01/runtime/init/error",
 	} {
 		c.write("%s HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", line)
 		c.want(404, "no such endpoint")
@@ -267,6 +267,8 @@ func FuzzHead(f *testing.F) {
 func FuzzConnection(f *testing.F) {
 	f.Add([]byte("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n\r\nPOST /2018-06-01/runtime/invocation/a/response HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"))
 	f.Add([]byte("POST /x HTTP/1.1\r\nContent-Length: 100\r\n\r\nabc"))
+	f.Add([]byte("POST /2020-01-01/extension/register HTTP/1.1\r\nLambda-Extension-Name: x\r\nContent-Length: 21\r\n\r\n{\"events\":[\"INVOKE\"]}"))
+	f.Add([]byte("GET /2020-01-01/extension/event/next HTTP/1.1\r\nLambda-Extension-Identifier: x\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		w := newWorld(t)
 		c := w.dial()

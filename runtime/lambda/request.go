@@ -17,6 +17,8 @@ type request struct {
 	errorType    string
 	mode         string // Lambda-Runtime-Function-Response-Mode
 	contentType  string // of a streamed answer
+	// What extensions say of themselves.
+	extName, extID, extErrorType, extFeatures string
 }
 
 // badRequest is a request that cannot be understood; the connection ends with it.
@@ -110,6 +112,14 @@ func (req *request) header(name, value []byte, hasLength *bool) error {
 		req.mode = string(value)
 	case is(name, "content-type"):
 		req.contentType = contentType(value)
+	case is(name, "lambda-extension-name"):
+		req.extName = string(value)
+	case is(name, "lambda-extension-identifier"):
+		req.extID = string(value)
+	case is(name, "lambda-extension-function-error-type"):
+		req.extErrorType = string(value)
+	case is(name, "lambda-extension-accept-feature"):
+		req.extFeatures = string(value)
 	}
 	return nil
 }
@@ -187,6 +197,10 @@ const (
 	initErrors
 	restoreNext
 	restoreErrors
+	extRegister
+	extNext
+	extInitError
+	extExitError
 )
 
 const base = "/2018-06-01/runtime/"
@@ -195,7 +209,7 @@ const base = "/2018-06-01/runtime/"
 func route(method, path []byte) (ep endpoint, id []byte) {
 	tail, ok := bytes.CutPrefix(path, []byte(base))
 	if !ok {
-		return unknown, nil
+		return routeExtension(method, path), nil
 	}
 	switch string(method) {
 	case "GET":
@@ -223,4 +237,23 @@ func route(method, path []byte) (ep endpoint, id []byte) {
 		}
 	}
 	return unknown, nil
+}
+
+// routeExtension finds the endpoint of the Extensions API that a request means.
+func routeExtension(method, path []byte) endpoint {
+	tail, ok := bytes.CutPrefix(path, []byte(extensionBase))
+	if !ok {
+		return unknown
+	}
+	switch string(method) + " " + string(tail) {
+	case "POST register":
+		return extRegister
+	case "GET event/next":
+		return extNext
+	case "POST init/error":
+		return extInitError
+	case "POST exit/error":
+		return extExitError
+	}
+	return unknown
 }

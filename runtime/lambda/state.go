@@ -28,13 +28,25 @@ func (t *Target) park(c *conn) (from phase, ok bool) {
 		t.mu.Unlock()
 		return from, false
 	}
-	if from == started || from == restoring {
-		t.init = time.Since(t.began)
-		close(t.inited)
-	}
 	t.phase = ready
-	before := t.rest()
+	if t.ext.busy() { // the event, or the init, is not over before they say so
+		t.ext.held = c
+		t.mu.Unlock()
+		return from, true
+	}
+	before, first := t.rest()
 	t.mu.Unlock()
+	t.goOn(c, before, first)
+	return from, true
+}
+
+// goOn makes c's poll one that waits for an event, after the end of the event
+// before or of the init.
+func (t *Target) goOn(c *conn, before *invocation, first bool) {
+	if first {
+		t.sayExtensions()
+		t.announce()
+	}
 	if before != nil {
 		t.finish(before) // its last lines come before the next one's first
 	}
@@ -45,7 +57,17 @@ func (t *Target) park(c *conn) (from phase, ok bool) {
 	if before != nil && before.settled != nil {
 		before.settled(err)
 	}
-	return from, true
+}
+
+// announce says that the init is done, unless something else was said before.
+func (t *Target) announce() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	select {
+	case <-t.inited:
+	default:
+		close(t.inited)
+	}
 }
 
 // wait adds c to the polls that wait for an event, and gives it the one that
@@ -87,17 +109,22 @@ func (t *Target) noteIdle() {
 	}
 }
 
-// rest ends the invocation that has been answered. The caller holds mu.
-func (t *Target) rest() *invocation {
-	inv := t.current
+// rest ends the invocation that has been answered, or, the first time, the
+// init. The caller holds mu.
+func (t *Target) rest() (inv *invocation, first bool) {
+	if !t.rested {
+		t.rested, t.init = true, time.Since(t.began)
+		return nil, true
+	}
+	inv = t.current
 	if inv == nil {
-		return nil
+		return nil, false
 	}
 	t.current = nil
 	if t.waiting == nil {
 		t.alarm.Stop()
 	}
-	return inv
+	return inv, false
 }
 
 // unparkLost forgets the poll of a connection that has ended.

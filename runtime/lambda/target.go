@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -36,11 +37,14 @@ type Options struct {
 	MaxStream   int           // bytes of a streamed answer; 0 is MaxStream
 	ARN         string        // of an event without one
 	Runtime     string        // for the log: what runs the code
-	Version     string        // for the log; empty is $LATEST
-	Memory      rouse.Bytes   // for the log: the limit
-	Provisioned bool          // the init belongs to no event
-	Output      Output        // nil is nowhere
-	Log         *slog.Logger  // nil discards
+	Version     string        // for the log and extensions; empty is $LATEST
+	Function    string        // for extensions, as are the next two
+	Handler     string
+	Account     string
+	Memory      rouse.Bytes  // for the log: the limit
+	Provisioned bool         // the init belongs to no event
+	Output      Output       // nil is nowhere
+	Log         *slog.Logger // nil discards
 }
 
 // Target speaks to one instance's process.
@@ -75,6 +79,8 @@ type Target struct {
 	ending    bool          // the process is being ended by us
 	inited    chan struct{} // closed when initErr is final
 	initErr   error
+	ext       extensions
+	rested    bool          // the init is over
 	began     time.Time     // when the init did
 	init      time.Duration // how long it took, until an event has reported it
 }
@@ -143,7 +149,7 @@ func (t *Target) adopt(kept *rouse.Kept) {
 		if slot == kept.Waiting {
 			c.parked.Store(true)
 			t.parked = append(t.parked, c)
-			t.phase = ready
+			t.phase, t.rested = ready, true
 			close(t.inited)
 		}
 		t.work.Go(c.serve)
@@ -196,6 +202,10 @@ func (t *Target) initTook() time.Duration {
 // is open. It blocks until that process's watch has ended. The Runtime API goes
 // on listening for the next process, whose exit Ready watches for.
 func (t *Target) Reset() {
+	t.mu.Lock()
+	reason := cmp.Or(t.ext.reason, failedReason)
+	t.mu.Unlock()
+	t.dismiss(reason)
 	t.killing.Lock() // whoever is ending the old process must not hit the new one
 	defer t.killing.Unlock()
 	t.mu.Lock()
@@ -207,7 +217,7 @@ func (t *Target) Reset() {
 	then := t.forget(errReset)
 	t.phase, t.exit, t.ending = started, nil, false
 	t.inited, t.initErr = make(chan struct{}), nil
-	t.began, t.init = time.Now(), 0
+	t.began, t.init, t.rested, t.ext = time.Now(), 0, false, extensions{}
 	t.mu.Unlock()
 	then()
 	t.sayInitStart()
@@ -216,6 +226,12 @@ func (t *Target) Reset() {
 // Close closes the Runtime API with every connection and fails what is open. It
 // blocks until every goroutine has ended, and is idempotent.
 func (t *Target) Close() error {
+	t.mu.Lock()
+	alive := !t.closed && !t.gone()
+	t.mu.Unlock()
+	if alive {
+		t.dismiss(spindown)
+	}
 	t.mu.Lock()
 	then := func() {}
 	if !t.closed {

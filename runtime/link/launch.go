@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +28,10 @@ func (l *Link) Launch(ctx context.Context, launch rouse.Launch) (rouse.Endpoint,
 	if err := l.begin(launch.Inspect); err != nil {
 		return rouse.Endpoint{}, err
 	}
-	ep := rouse.Endpoint{Process: process{l}, Keeper: keeper{l}}
+	ep := rouse.Endpoint{Process: process{l}, Keeper: keeper{l}, Extensions: names(launch.Extensions), Local: l.local}
+	if len(launch.Extensions) > 0 {
+		launch.Fork = false // of an interpreter that knows nothing of extensions
+	}
 	port, err := l.openDoor(ctx, launch, &ep)
 	if err == nil {
 		err = l.recordLaunch(launch, port)
@@ -113,7 +117,9 @@ func (l *Link) recordLaunch(launch rouse.Launch, port int) error {
 		Revision: launch.Revision,
 		Contract: launch.Contract,
 		Port:     port,
-		Agent:    l.agent,
+
+		Extensions: names(launch.Extensions),
+		Agent:      l.agent,
 	}
 	return l.record.write(l.root)
 }
@@ -181,6 +187,8 @@ func startOf(launch rouse.Launch, port int) *wire.Start {
 		Groups: launch.Groups,
 		Caps:   launch.KeepCaps,
 		Fork:   launch.Fork,
+
+		Extensions: launch.Extensions,
 	}
 	for i, arg := range launch.Command.Argv {
 		s.Argv[i] = vars.Replace(arg)
@@ -192,4 +200,18 @@ func startOf(launch rouse.Launch, port int) *wire.Start {
 		s.Limits = append(s.Limits, wire.Limit(limit))
 	}
 	return s
+}
+
+// names are the extensions' by which they register: their files'.
+func names(programs []string) []string {
+	var list []string
+	for _, program := range programs {
+		list = append(list, path.Base(program))
+	}
+	return list
+}
+
+// local connects to a port of the sandbox's loopback.
+func (l *Link) local(ctx context.Context, port int) (net.Conn, error) {
+	return l.way().dial(ctx, port)
 }

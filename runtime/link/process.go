@@ -73,7 +73,7 @@ func (l *Link) abandonRuns() {
 }
 
 func exitOf(e wire.Exit) rouse.Exit {
-	exit := rouse.Exit{Code: e.Code, Error: e.Error}
+	exit := rouse.Exit{Code: e.Code, Error: e.Error, Extension: e.Extension}
 	if e.Signal != 0 {
 		exit.Code, exit.Signal = -1, syscall.Signal(e.Signal).String()
 	}
@@ -83,7 +83,7 @@ func exitOf(e wire.Exit) rouse.Exit {
 // process is the Endpoint's.
 type process struct{ link *Link }
 
-var _ rouse.Process = process{}
+var _ rouse.ExtendedProcess = process{}
 
 // Wait implements rouse.Process.
 func (p process) Wait(ctx context.Context) (rouse.Exit, error) {
@@ -137,6 +137,25 @@ func (p process) Freeze(ctx context.Context) error {
 // Thaw implements rouse.Process.
 func (p process) Thaw(ctx context.Context) error {
 	return p.do(ctx, wire.Message{Kind: wire.KindThaw})
+}
+
+// Proceed implements rouse.ExtendedProcess.
+func (p process) Proceed(ctx context.Context) error {
+	return p.do(ctx, wire.Message{Kind: wire.KindProceed})
+}
+
+// End implements rouse.ExtendedProcess.
+func (p process) End(ctx context.Context, kill bool) error {
+	signal := syscall.SIGTERM
+	if kill {
+		signal = syscall.SIGKILL
+	}
+	return p.do(ctx, wire.Message{Kind: wire.KindEnd, Signal: int(signal)})
+}
+
+// Alone implements rouse.ExtendedProcess.
+func (p process) Alone(ctx context.Context) error {
+	return p.do(ctx, wire.Message{Kind: wire.KindAwait})
 }
 
 func (p process) do(ctx context.Context, m wire.Message) error {

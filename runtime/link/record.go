@@ -33,7 +33,9 @@ type launched struct {
 	Revision rouse.RevisionID `json:"revision"`
 	Contract rouse.Contract   `json:"contract"`
 	Port     int              `json:"port"` // of the Runtime API, or of the code
-	Agent    peer             `json:"agent"`
+	// Extensions are the names of those beside the process.
+	Extensions []string `json:"extensions,omitempty"`
+	Agent      peer     `json:"agent"`
 }
 
 // peer is a process as the kernel names it. The pid is 0 when the process is

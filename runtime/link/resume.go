@@ -32,7 +32,7 @@ func (l *Link) Resume(ctx context.Context, inspect rouse.Inspect) (rouse.Revisio
 	if err := l.begin(inspect); err != nil {
 		return "", rouse.Endpoint{}, err
 	}
-	ep := rouse.Endpoint{Process: process{l}, Keeper: keeper{l}}
+	ep := rouse.Endpoint{Process: process{l}, Keeper: keeper{l}, Extensions: rec.Extensions, Local: l.local}
 	if err := l.takeBack(ctx, *rec, hello.Held, &ep); err != nil {
 		ep.Close()
 		return "", rouse.Endpoint{}, err
@@ -90,7 +90,8 @@ func (l *Link) takeKept(ctx context.Context, held []string, ep *rouse.Endpoint) 
 		l.slots[slot] = true
 		l.mu.Unlock()
 	}
-	if ep.Kept.Conns[ep.Kept.Waiting] == nil {
+	// Who registered for what was known to the host that died.
+	if ep.Kept.Conns[ep.Kept.Waiting] == nil || len(ep.Extensions) > 0 {
 		ep.Kept.Waiting = -1
 	}
 	return nil

@@ -77,7 +77,7 @@ func (m *Message) checkKind() error {
 		if m.Run < 2 {
 			return errors.New("restart without the run's number")
 		}
-	case KindSignal:
+	case KindSignal, KindEnd:
 		if m.Signal < 1 || m.Signal > 64 {
 			return errors.New("signal out of range")
 		}
@@ -85,7 +85,7 @@ func (m *Message) checkKind() error {
 		if !validName(m.Name) {
 			return errors.New(string(m.Kind) + ": bad name")
 		}
-	case KindWelcome, KindPlace, KindListen, KindFree, KindDial, KindKill, KindFreeze, KindThaw, KindStop:
+	case KindWelcome, KindPlace, KindProceed, KindAwait, KindListen, KindFree, KindDial, KindKill, KindFreeze, KindThaw, KindStop:
 	default:
 		return errors.New("unknown kind of message")
 	}
@@ -100,7 +100,7 @@ func (e *Exit) check() error {
 		return errors.New("exit code out of range")
 	case e.Signal < 0 || e.Signal > 127:
 		return errors.New("exit signal out of range")
-	case len(e.Error) > maxError:
+	case len(e.Error) > maxError, len(e.Extension) > maxExtension:
 		return errors.New("exit text too long")
 	}
 	return nil
@@ -115,7 +115,10 @@ func (s *Start) check() error {
 	if s.UID < 0 || s.GID < 0 {
 		return errors.New("start with a negative uid or gid")
 	}
-	for _, list := range [][]string{s.Argv, s.Env, {s.Dir}} {
+	if len(s.Extensions) > MaxExtensions {
+		return errors.New("start with too many extensions")
+	}
+	for _, list := range [][]string{s.Argv, s.Env, {s.Dir}, s.Extensions} {
 		for _, word := range list {
 			if strings.IndexByte(word, 0) >= 0 {
 				return errors.New("start with a NUL in argv, env or dir")

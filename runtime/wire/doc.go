@@ -19,6 +19,7 @@
 //	                                     ◀─────  dial {port}                     ask
 //	reply {seq} + connection             ─────▶
 //	exit {exit}                          ─────▶
+//	                                     ◀─────  proceed | end {signal} | await  ask
 //	                                     ◀─────  kill | restart {run}            ask
 //	reply {seq}                          ─────▶  when nothing of the old run is left
 //	                                     ◀─────  freeze | thaw                   ask
@@ -49,6 +50,11 @@
 // it, and start replaces it by its fork or by a process of its own. A fork that
 // does not come about is a reply with the reason, and the command was started as
 // any other.
+//
+// A command may have extensions: programs that begin with each run, before its
+// main process, which waits for proceed. The end of one is the end of the run;
+// end, and the main process's own end, leave them running until the host has
+// told them and waited (await), by restart, kill or stop.
 //
 // Stop, like the end of the agent for any other reason, ends every process of
 // the function.

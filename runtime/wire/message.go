@@ -14,6 +14,10 @@ const (
 	MaxSize  = 64 << 10 // bytes in a message
 	MaxFiles = 4        // descriptors beside a message
 	MaxHeld  = 64       // descriptors that an agent holds for its host
+	// MaxExtensions is AWS Lambda's limit, of external and internal ones together.
+	MaxExtensions = 10
+
+	maxExtension = 256
 
 	maxName  = 32
 	maxToken = 128
@@ -53,6 +57,9 @@ const (
 	KindStart   Kind = "start"
 	KindPlace   Kind = "place" // where runs put themselves before they become the program
 	KindRestart Kind = "restart"
+	KindProceed Kind = "proceed" // the extensions are ready for the main process
+	KindEnd     Kind = "end"     // signal the main process alone, and wait for its end
+	KindAwait   Kind = "await"   // wait for the extensions' end
 	KindSignal  Kind = "signal"
 	KindKill    Kind = "kill"
 	KindFreeze  Kind = "freeze"
@@ -88,7 +95,7 @@ type Message struct {
 	Held    []string `json:"held,omitempty"`   // hello
 	Port    int      `json:"port,omitempty"`   // listen (0: any free one), dial, reply
 	Start   *Start   `json:"start,omitempty"`  // zygote, start
-	Signal  int      `json:"signal,omitempty"` // signal
+	Signal  int      `json:"signal,omitempty"` // signal, end
 	Name    string   `json:"name,omitempty"`   // hold, drop, take
 	Error   string   `json:"error,omitempty"`  // reply: why it failed
 	Errno   int      `json:"errno,omitempty"`  // reply: the system's number for it, if it has one
@@ -113,7 +120,10 @@ type Start struct {
 	Groups []int    `json:"groups,omitempty"`
 	Caps   bool     `json:"caps,omitempty"` // uid 0 keeps the agent's capabilities
 	Limits []Limit  `json:"limits,omitempty"`
-	Fork   bool     `json:"fork,omitempty"` // begin as a fork of the zygote, whose rights the process has
+	// Extensions are programs that run beside the process. It begins when the
+	// host says proceed.
+	Extensions []string `json:"extensions,omitempty"`
+	Fork       bool     `json:"fork,omitempty"` // begin as a fork of the zygote, whose rights the process has
 }
 
 // Limit is one resource limit, as setrlimit takes it.
@@ -125,10 +135,12 @@ type Limit struct {
 
 // Exit is how a run ended.
 type Exit struct {
-	Run    int    `json:"run"`
-	Code   int    `json:"code"`             // -1 when a signal ended it
-	Signal int    `json:"signal,omitempty"` // its number
-	Error  string `json:"error,omitempty"`  // why the command could not be run at all
+	Run    int `json:"run"`
+	Code   int `json:"code"`             // -1 when a signal ended it
+	Signal int `json:"signal,omitempty"` // its number
+	// Extension is set when it was the end of this extension, and so of the run.
+	Extension string `json:"extension,omitempty"`
+	Error     string `json:"error,omitempty"` // why the command could not be run at all
 }
 
 // Encode writes m as one packet. It fails when the packet would be too long or

@@ -85,6 +85,9 @@ func (s *sandbox) plan(ctx context.Context, rev rouse.Revision, read func(contex
 	switch rev.Spec.Contract {
 	case rouse.ContractLambda:
 		l.RuntimeAPI = runtimeAPI
+		if opt, err := driver.Plain(rev).Opt(s.d.Artifacts); err == nil && opt != "" {
+			l.Extensions = driver.Extensions(optDir, opt)
+		}
 	case rouse.ContractHTTP:
 		l.Port = httpPort
 	}

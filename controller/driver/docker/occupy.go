@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -65,6 +66,9 @@ func (s *sandbox) occupy(ctx context.Context, rev rouse.Revision) (_ rouse.Endpo
 	if err != nil {
 		return rouse.Endpoint{}, 0, err
 	}
+	if rev.Spec.Artifact.Image != "" && rev.Spec.Contract == rouse.ContractLambda {
+		launch.Extensions = imageExtensions(root.Layers)
+	}
 	if class.Writable {
 		if root.Upper, err = s.makeUpper(); err != nil {
 			return rouse.Endpoint{}, 0, fmt.Errorf("making a folder for what is written: %w", err)
@@ -88,6 +92,15 @@ func (s *sandbox) occupy(ctx context.Context, rev rouse.Revision) (_ rouse.Endpo
 	launch.Enter = true
 	endpoint, err := s.run(ctx, class, launch)
 	return endpoint, took, err
+}
+
+// imageExtensions are the external extensions that an image brings.
+func imageExtensions(layers []string) []string {
+	opts := make([]string, len(layers))
+	for i, layer := range layers {
+		opts[i] = filepath.Join(layer, optDir)
+	}
+	return driver.Extensions(optDir, opts...)
 }
 
 // rootOf is what a cell's root has to be for a class.

@@ -81,6 +81,9 @@ func (s *sandbox) launch(ctx context.Context, rev rouse.Revision) (rouse.Launch,
 	}
 	if rev.Spec.Contract == rouse.ContractLambda {
 		l.RuntimeAPI = "127.0.0.1:0"
+		if opt != "" {
+			l.Extensions = driver.Extensions(opt, opt)
+		}
 	}
 	return l, nil
 }
