@@ -1,7 +1,6 @@
 package lambdaapi
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -41,7 +40,7 @@ func (e *apiError) write(w http.ResponseWriter) {
 	if e.reason != "" {
 		body["Reason"] = e.reason
 	}
-	b, err := json.Marshal(body)
+	b, err := compact(body)
 	if err != nil {
 		panic("lambdaapi: an error that cannot be encoded: " + err.Error())
 	}

@@ -238,7 +238,7 @@ func failureBody(id string, e *rouse.Error) []byte {
 	if !strings.HasPrefix(body.Message, "RequestId: ") {
 		body.Message = "RequestId: " + id + " Error: " + body.Message
 	}
-	b, err := json.Marshal(body)
+	b, err := compact(body)
 	if err != nil {
 		panic("lambdaapi: an error that cannot be encoded: " + err.Error())
 	}

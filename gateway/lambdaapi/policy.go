@@ -1,7 +1,6 @@
 package lambdaapi
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"regexp"
@@ -74,15 +73,6 @@ func (a *api) addPermission(r *request) (any, error) {
 		return nil, err
 	}
 	return map[string]string{"Statement": string(text)}, nil
-}
-
-// compact is v as JSON whose characters stand for themselves.
-func compact(v any) ([]byte, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(v)
-	return bytes.TrimSpace(b.Bytes()), err
 }
 
 func (s *statement) when(operator, key, value string) {

@@ -23,14 +23,21 @@ func reply(c *gateway.Call, status int, v any) error {
 		c.Writer.WriteHeader(status)
 		return nil
 	}
+	b, err := compact(v)
+	if err != nil {
+		return err
+	}
+	writeJSON(c.Writer, status, b)
+	return nil
+}
+
+// compact is v as JSON whose characters stand for themselves.
+func compact(v any) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		return err
-	}
-	writeJSON(c.Writer, status, bytes.TrimSuffix(b.Bytes(), []byte("\n")))
-	return nil
+	err := encoder.Encode(v)
+	return bytes.TrimSpace(b.Bytes()), err
 }
 
 // date is a moment as Lambda writes it.
