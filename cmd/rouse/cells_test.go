@@ -136,31 +136,6 @@ func TestABurstOfFunctionsIsServedWithFewCells(t *testing.T) {
 	w.spares(3)
 }
 
-func TestStartsAndStopsInCellsLeaveNothing(t *testing.T) {
-	w := onDockerWith(t, dataDir(t), "--cells", "2")
-	w.leavesNothing()
-	w.spares(2)
-	w.rogue("f", "--idle", "1ms")
-	cycle := func() {
-		w.do("f", order{})
-		until(t, "it sleeps again", func() bool { return strings.TrimSpace(w.must("ps", "f", "--json")) == "[]" })
-	}
-	cycle()
-	w.spares(2)
-	before := open(t)
-	const cycles = 15
-	for range cycles {
-		cycle()
-	}
-	w.spares(2)
-	if after := open(t); after >= before+cycles {
-		t.Errorf("%d descriptors before %d starts, %d after", before, cycles, after)
-	}
-	if containers := w.docker.containers(w.data); len(containers) != 2 {
-		t.Errorf("%d containers are left, want the 2 spares", len(containers))
-	}
-}
-
 // open counts this process' descriptors.
 func open(t *testing.T) int {
 	t.Helper()
