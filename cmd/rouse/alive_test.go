@@ -43,10 +43,10 @@ type program struct {
 	ended bool
 }
 
-func newProgram(t *testing.T, data, driver string) *program {
+func newProgram(t *testing.T, data, driver string, more ...string) *program {
 	t.Helper()
 	p := &program{server: &server{t: t, data: data, stderr: &output{written: make(chan struct{}, 1)}}}
-	p.cmd = exec.Command(filepath.Join(built, "rouse"), "serve", "--data", data, "--listen", "127.0.0.1:0", "--driver", driver)
+	p.cmd = exec.Command(filepath.Join(built, "rouse"), append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--driver", driver}, more...)...)
 	p.cmd.Stderr = p.stderr
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -109,9 +109,9 @@ func (s *server) rests(but int) {
 }
 
 func TestWarmInstancesSurviveKillsAndOrphansDoNot(t *testing.T) {
-	survive := func(t *testing.T, driver string, e *engine) {
+	survive := func(t *testing.T, driver string, e *engine, more ...string) {
 		data, mark := dataDir(t), mark(t)
-		p := newProgram(t, data, driver)
+		p := newProgram(t, data, driver, more...)
 		w := world{p.server, e}
 		w.rogue("idle")
 		w.rogue("busy", "--timeout", "1m")
@@ -139,7 +139,7 @@ func TestWarmInstancesSurviveKillsAndOrphansDoNot(t *testing.T) {
 			}
 		}
 
-		p = newProgram(t, data, driver)
+		p = newProgram(t, data, driver, more...)
 		w = world{p.server, e}
 		for _, name := range []string{"idle", "web"} {
 			if r := w.do(name, order{Do: "read"}); r.PID != pids[name] || r.Calls != 2 || r.Value != name {
@@ -155,7 +155,7 @@ func TestWarmInstancesSurviveKillsAndOrphansDoNot(t *testing.T) {
 		w.rests(0)
 		_ = p.signal(unix.SIGKILL) // says that it was killed
 
-		w = world{serveIn(t, data, "--driver", driver), e}
+		w = world{serveIn(t, data, append([]string{"--driver", driver}, more...)...), e}
 		w.leavesNothing()
 		for calls, name := range map[int]string{2: "busy", 3: "idle"} {
 			if r := w.do(name, order{}); r.Calls != calls {
@@ -172,6 +172,11 @@ func TestWarmInstancesSurviveKillsAndOrphansDoNot(t *testing.T) {
 		e := findEngine(t)
 		e.importRogue()
 		survive(t, "docker", e)
+	})
+	t.Run("docker, relayed", func(t *testing.T) {
+		e := findEngine(t)
+		e.importRogue()
+		survive(t, "docker", e, "--sockets", "relay")
 	})
 }
 

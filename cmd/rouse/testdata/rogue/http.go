@@ -23,6 +23,16 @@ func serveHTTP(addr string) error {
 			raw(nc)
 			return
 		}
+		if r.Header.Get("Upgrade") == "echo" {
+			nc, rw, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				fail(err)
+			}
+			fmt.Fprint(nc, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+			_, _ = io.Copy(nc, rw)
+			nc.Close()
+			return
+		}
 		_, _ = io.Copy(io.Discard, r.Body)
 		value, err := do(o)
 		if err != nil {
