@@ -47,7 +47,15 @@ func (t things) listener(port int) (net.Listener, error) {
 	return asListener(t.files[0], port)
 }
 
-// conn takes the one thing for a TCP connection to port; 0 is any.
+// kept takes the one thing for a TCP connection that came to port.
+func (t things) kept(port int) (net.Conn, error) {
+	if len(t.streams) > 0 {
+		return streamConn{t.streams[0], streamAddr(port)}, nil
+	}
+	return asKept(t.files[0], port)
+}
+
+// conn takes the one thing for a TCP connection to port.
 func (t things) conn(port int) (net.Conn, error) {
 	if len(t.streams) > 0 {
 		return streamConn{t.streams[0], streamAddr(port)}, nil

@@ -31,8 +31,41 @@ func asListener(fd, port int) (net.Listener, error) {
 	return ln, nil
 }
 
-// asConn takes fd, which the agent says is a TCP connection to port; port 0 is any.
+// asConn takes fd, which the agent says is a TCP connection to port.
 func asConn(fd, port int) (net.Conn, error) {
+	conn, err := connected(fd)
+	if err != nil {
+		return nil, err
+	}
+	if !isAt(conn.RemoteAddr(), port) {
+		conn.Close()
+		return nil, errors.New("connection from the agent: not to where it was asked to connect")
+	}
+	return conn, nil
+}
+
+// asKept takes fd, which the agent says is a connection that it kept: one that
+// the function made to port.
+func asKept(fd, port int) (net.Conn, error) {
+	conn, err := connected(fd)
+	if err != nil {
+		return nil, err
+	}
+	if !isAt(conn.LocalAddr(), port) {
+		conn.Close()
+		return nil, errors.New("kept connection from the agent: not to the Runtime API")
+	}
+	return conn, nil
+}
+
+// isAt says whether addr is a port of a loopback address.
+func isAt(addr net.Addr, port int) bool {
+	at, ok := addr.(*net.TCPAddr)
+	return ok && at.Port == port && at.IP.IsLoopback()
+}
+
+// connected takes fd, which should be a TCP connection.
+func connected(fd int) (*net.TCPConn, error) {
 	f := os.NewFile(uintptr(fd), "agent's connection")
 	defer f.Close()
 	if err := checkTCP(fd, 0); err != nil {
@@ -47,10 +80,9 @@ func asConn(fd, port int) (net.Conn, error) {
 		conn.Close()
 		return nil, errors.New("connection from the agent: not TCP")
 	}
-	remote, ok := tcp.RemoteAddr().(*net.TCPAddr) // nil when it is not connected
-	if !ok || port != 0 && (remote.Port != port || !remote.IP.IsLoopback()) {
+	if tcp.RemoteAddr() == nil {
 		conn.Close()
-		return nil, errors.New("connection from the agent: not to where it was asked to connect")
+		return nil, errors.New("connection from the agent: not connected")
 	}
 	return tcp, tcp.SetNoDelay(true) // as net.Dial does
 }

@@ -197,7 +197,8 @@ func TestDescriptorsFromTheAgentAreCheckedBeforeUse(t *testing.T) {
 	file := fdOf(t)(os.Open(os.DevNull))
 	listener := fdOf(t)(net.Listen("tcp", "127.0.0.1:0"))
 	everywhere := fdOf(t)(net.Listen("tcp", "0.0.0.0:0"))
-	unix := fdOf(t)(net.Listen("unix", filepath.Join(t.TempDir(), "s")))
+	path := filepath.Join(t.TempDir(), "s")
+	unix := fdOf(t)(net.Listen("unix", path))
 	fresh, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -218,11 +219,45 @@ func TestDescriptorsFromTheAgentAreCheckedBeforeUse(t *testing.T) {
 		_, err := l.takePipe(soon(t), wire.HeldStdout)
 		return err
 	}
+	here, elsewhere := listenAt(t, "127.0.0.1"), listenAt(t, outerAddress(t))
+	toHere := fdOf(t)(net.Dial("tcp", here.Addr().String()))
+	toElsewhere := fdOf(t)(net.Dial("tcp", elsewhere.Addr().String()))
+	local := fdOf(t)(net.Dial("unix", path))
+	dialPortOf := func(ln net.Listener) func(*Link) error {
+		return func(l *Link) error {
+			_, err := l.way().dial(soon(t), ln.Addr().(*net.TCPAddr).Port)
+			return err
+		}
+	}
+	fixed := func(l *Link) error {
+		_, err := l.Launch(soon(t), rouse.Launch{Contract: rouse.ContractLambda, RuntimeAPI: "127.0.0.1:9001", Command: rouse.Command{Argv: []string{"x"}}})
+		return err
+	}
+	kept := func(l *Link) error {
+		thing, err := l.take(soon(t), "conn:1")
+		if err == nil {
+			_, err = thing.kept(9001)
+		}
+		return err
+	}
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fdOf(t)(reader, nil)
 	for _, c := range []struct {
 		name  string
 		use   func(*Link) error
 		files []int
 	}{
+		{"a listener on another port", fixed, []int{listener}},
+		{"a connection to another port", dial, []int{toHere}},
+		{"a connection beyond loopback", dialPortOf(elsewhere), []int{toElsewhere}},
+		{"a unix connection as connection", dial, []int{local}},
+		{"two connections", dialPortOf(here), []int{toHere, toHere}},
+		{"a connection of its own as kept", kept, []int{toHere}},
+		{"a listener as kept", kept, []int{listener}},
+		{"a write end as pipe", pipe, []int{fdOf(t)(writer, nil)}},
 		{"no listener", launch(rouse.ContractLambda), nil},
 		{"two listeners", launch(rouse.ContractLambda), []int{listener, listener}},
 		{"a file as listener", launch(rouse.ContractLambda), []int{file}},
@@ -252,6 +287,56 @@ func TestDescriptorsFromTheAgentAreCheckedBeforeUse(t *testing.T) {
 				t.Errorf("%d descriptors were open and %d are", before, now)
 			}
 		})
+	}
+}
+
+func listenAt(t *testing.T, ip string) net.Listener {
+	t.Helper()
+	ln, err := net.Listen("tcp", net.JoinHostPort(ip, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	return ln
+}
+
+// outerAddress is an address of this machine that is not loopback's; where
+// there is none, another loopback one has to do.
+func outerAddress(t *testing.T) string {
+	t.Helper()
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range addrs {
+		if own, ok := a.(*net.IPNet); ok && !own.IP.IsLoopback() && own.IP.To4() != nil {
+			return own.IP.String()
+		}
+	}
+	t.Skip("this machine has no network")
+	return ""
+}
+
+func TestMoreDescriptorsThanAreAllowedEndTheLink(t *testing.T) {
+	l := expect(t)
+	s := visit(t, l).pose(l)
+	before := openFiles(t, os.Getpid())
+	files := make([]int, wire.MaxFiles+1)
+	for i := range files {
+		files[i] = fdOf(t)(os.Open(os.DevNull))
+	}
+	mine := openFiles(t, os.Getpid()) - before
+	packet, err := wire.Encode(wire.Message{Kind: wire.KindReply, Seq: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.socket.WriteMsgUnix(packet, syscall.UnixRights(files...), nil); err != nil {
+		t.Fatal(err)
+	}
+	<-l.Lost()
+	s.refused()
+	if now := openFiles(t, os.Getpid()); now > before+mine {
+		t.Errorf("%d descriptors were open and %d are", before+mine, now)
 	}
 }
 

@@ -63,11 +63,11 @@ func (l *Link) takeBack(ctx context.Context, rec launched, held []string, ep *ro
 		return err
 	}
 	ep.Stderr = stderr
-	return l.takeKept(ctx, held, ep)
+	return l.takeKept(ctx, rec.Port, held, ep)
 }
 
 // takeKept gets the connections, and from our own record which of them waits.
-func (l *Link) takeKept(ctx context.Context, held []string, ep *rouse.Endpoint) error {
+func (l *Link) takeKept(ctx context.Context, port int, held []string, ep *rouse.Endpoint) error {
 	ep.Kept = &rouse.Kept{Conns: map[int]net.Conn{}, Waiting: l.state.waiting()}
 	slices.Sort(held)
 	for _, name := range slices.Compact(held) {
@@ -79,7 +79,7 @@ func (l *Link) takeKept(ctx context.Context, held []string, ep *rouse.Endpoint) 
 		if err != nil {
 			return err
 		}
-		conn, err := kept.conn(0)
+		conn, err := kept.kept(port)
 		if err != nil { // it was closed meanwhile, by the process
 			l.log.Debug("a kept connection is of no use", "slot", slot, "error", err)
 			keeper{l}.Drop(slot)
