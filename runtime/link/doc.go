@@ -6,6 +6,9 @@
 //	ID/state         one mapped word: the kept connection that waits for an event
 //	ID/s/agent.sock  where the agent connects; only s is seen by the sandbox
 //
+// An agent on another kernel comes over TCP instead, to a listener that all
+// sandboxes of the Host share.
+//
 // The record is written before the agent is told to start anything. After a
 // crash of the host it is the record that is believed, and of the agent only that
 // it is the one that the record speaks of. The state is shared memory, so that

@@ -30,6 +30,9 @@
 //	reply {seq} + descriptor             ─────▶
 //	                                     ◀─────  stop                            tell
 //
+// An agent on another kernel says the same over TCP, where package relay has
+// streams take the place of descriptors.
+//
 // The host numbers what it asks; the reply repeats the number and, when the
 // request failed, says why. Replies come in any order. What the host tells has
 // no reply. The agent speaks unasked only to say hello and to report an exit.

@@ -22,6 +22,6 @@
 // and starts empty. The engine logs nothing: output comes through the agent.
 //
 // Ends are learned from the engine's events and from the agent's connection,
-// whichever comes first. The engine has to share this host's kernel, because the
-// agent passes sockets; Docker Desktop and remote engines do not.
+// whichever comes first. An engine that does not share this host's kernel, as
+// Docker Desktop's, makes plain containers only, and their agents relay.
 package docker
