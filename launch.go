@@ -24,6 +24,8 @@ type Launch struct {
 	// Extensions are programs to run beside the process, which begins when they
 	// are ready for it: see ExtendedProcess.
 	Extensions []string
+	// StopSignal asks the process to end; 0 is SIGTERM.
+	StopSignal int
 	// Inspect completes every exit. It may be nil.
 	Inspect Inspect
 }

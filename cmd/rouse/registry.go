@@ -63,5 +63,6 @@ func unpacked(r rootfs.Root) docker.Unpacked {
 		ID: r.ImageID, Source: r.Source, OS: r.OS, Arch: r.Arch, Size: r.Size,
 		Env: r.Config.Env, Entrypoint: r.Config.Entrypoint, Cmd: r.Config.Cmd,
 		Dir: r.Config.WorkingDir, User: r.Config.User, Volumes: r.Config.Volumes,
+		StopSignal: r.Config.StopSignal, Ports: r.Config.ExposedPorts,
 	}
 }

@@ -187,6 +187,24 @@ func TestTerminateAsksFirst(t *testing.T) {
 	})
 }
 
+func TestTerminateAsksWithTheSignalOfTheLaunch(t *testing.T) {
+	everyWay(t, func(t *testing.T, w way) {
+		b := newBox(t, w)
+		o := b.start(rouse.Launch{
+			Contract: rouse.ContractHTTP, Port: 8080, StopSignal: int(syscall.SIGUSR1),
+			Command: rouse.Command{Argv: []string{"sh", "-c", `trap 'echo usr1; exit 6' USR1; echo ready; while :; do sleep 0.01; done`}},
+		})
+		o.line()
+		if err := b.Terminate(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+		<-b.over
+		if got := o.line(); got != "usr1" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
 func TestTerminateKillsWhatDoesNotListen(t *testing.T) {
 	everyWay(t, func(t *testing.T, w way) {
 		b := newBox(t, w)

@@ -120,6 +120,7 @@ func (l *Link) recordLaunch(launch rouse.Launch, port int) error {
 
 		Extensions: names(launch.Extensions),
 		Agent:      l.agent,
+		Stop:       launch.StopSignal,
 	}
 	return l.record.write(l.root)
 }

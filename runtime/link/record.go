@@ -36,6 +36,7 @@ type launched struct {
 	// Extensions are the names of those beside the process.
 	Extensions []string `json:"extensions,omitempty"`
 	Agent      peer     `json:"agent"`
+	Stop       int      `json:"stop,omitempty"` // the signal that asks it to end; 0 is SIGTERM
 }
 
 // peer is a process as the kernel names it. The pid is 0 when the process is

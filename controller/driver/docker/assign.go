@@ -57,8 +57,12 @@ func (s *sandbox) plan(ctx context.Context, rev rouse.Revision, read func(contex
 	if err != nil {
 		return rouse.Launch{}, err
 	}
+	port := httpPort
+	if rev.Spec.Artifact.Image != "" {
+		port = cmp.Or(s.image.port, port)
+	}
 	command, err := s.d.Planner.Plan(rev, rouse.Layout{
-		Task: taskDir, Opt: optDir, Bootstrap: s.bootstrap(rev), Runtime: runtimeDir, Tmp: tmpDir, RuntimeAPI: runtimeAPI, Port: strconv.Itoa(httpPort),
+		Task: taskDir, Opt: optDir, Bootstrap: s.bootstrap(rev), Runtime: runtimeDir, Tmp: tmpDir, RuntimeAPI: runtimeAPI, Port: strconv.Itoa(port),
 	})
 	if err != nil {
 		return rouse.Launch{}, err
@@ -77,7 +81,8 @@ func (s *sandbox) plan(ctx context.Context, rev rouse.Revision, read func(contex
 	l := rouse.Launch{
 		Revision: rev.ID, Contract: rev.Spec.Contract, Command: command,
 		UID: u.uid, GID: u.gid, Groups: u.groups, KeepCaps: rev.Spec.Caps == rouse.CapsDefault, Inspect: s.inspect,
-		Limits: []rouse.Limit{{Resource: unix.RLIMIT_CORE}},
+		StopSignal: s.image.stopSignal,
+		Limits:     []rouse.Limit{{Resource: unix.RLIMIT_CORE}},
 	}
 	if rev.Spec.Writable { // a single file is bounded at once; all of them are by watching
 		l.Limits = append(l.Limits, rouse.Limit{Resource: unix.RLIMIT_FSIZE, Soft: uint64(rev.Spec.Tmp), Hard: uint64(rev.Spec.Tmp)})
@@ -89,7 +94,7 @@ func (s *sandbox) plan(ctx context.Context, rev rouse.Revision, read func(contex
 			l.Extensions = driver.Extensions(optDir, opt)
 		}
 	case rouse.ContractHTTP:
-		l.Port = httpPort
+		l.Port = port
 	}
 	return l, nil
 }

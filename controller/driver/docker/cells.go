@@ -223,7 +223,12 @@ func (c *cell) Assign(ctx context.Context, rev rouse.Revision) (rouse.Endpoint, 
 		s.d.tooHard(s.image.id)
 	}
 	s.d.Log.Warn("a cell could not be used; a container is made instead", "sandbox", c.id, "function", rev.Function, "error", err)
-	return c.standIn(ctx, rev)
+	endpoint, instead := c.standIn(ctx, rev)
+	if known := (*rouse.Error)(nil); instead != nil && errors.As(err, &known) && known.Code == rouse.Invalid {
+		// It says more of the image than the engine does.
+		instead = &rouse.Error{Code: rouse.StartFailed, Message: known.Message, Cause: errors.Join(err, instead)}
+	}
+	return endpoint, instead
 }
 
 // standIn makes a container for rev in the cell's place.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/client"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/controller/driver"
@@ -104,6 +105,27 @@ func TestAFunctionSeesTheSameInACellAsInAContainer(t *testing.T) {
 		if !found[what] && !t.Failed() {
 			t.Errorf("%s is a difference no more: take it from the list", what)
 		}
+	}
+}
+
+func TestAnImagesPortAndStopSignalHoldInACellAsInAContainer(t *testing.T) {
+	api, h := engine(t), newHouse(t)
+	t.Cleanup(func() { dropImages(t, api, h.addr) })
+	s := suite(t, api)
+	s.Spec = func(w drivertest.World) rouse.Spec {
+		ref := h.push(t, "shop/fn:1", w.Program, func(c *v1.ConfigFile) {
+			c.Config.StopSignal, c.Config.ExposedPorts = "SIGUSR1", map[string]struct{}{"3000/tcp": {}}
+		})
+		h.pull(t, api, ref)
+		return rouse.Spec{Artifact: rouse.Artifact{Image: ref}}
+	}
+	for name, s := range map[string]drivertest.Suite{"Container": s, "Cell": inCells(t, s)} {
+		t.Run(name, func(t *testing.T) {
+			if port := drivertest.Look(t, s)["env PORT"]; port != "3000" {
+				t.Errorf("$PORT is %q, and the function answered there", port)
+			}
+			drivertest.LastWord(t, s, "goodbye, as my image wished")
+		})
 	}
 }
 

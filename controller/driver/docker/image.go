@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/containerd/errdefs"
+	"golang.org/x/sys/unix"
 
 	"github.com/rousehq/rouse"
 )
@@ -26,6 +28,49 @@ type image struct {
 	dir        string
 	user       string // as the image says: names, numbers or nothing
 	volumes    []string
+	stopSignal int // 0 where the image says nothing of it
+	port       int // the one TCP port that the image exposes; 0 when it is none or several
+}
+
+// exposed is the one TCP port among what an image exposes ("8080/tcp"), or 0.
+func exposed(ports []string) int {
+	found := 0
+	for _, p := range ports {
+		number, protocol, _ := strings.Cut(p, "/")
+		n, err := strconv.ParseUint(number, 10, 16)
+		if err != nil || protocol != "" && protocol != "tcp" {
+			continue
+		}
+		if found != 0 {
+			return 0
+		}
+		found = int(n)
+	}
+	return found
+}
+
+// signalOf reads an image's stop signal as Docker does: SIGQUIT, QUIT, 3 or
+// SIGRTMIN+3. What is none is 0.
+func signalOf(s string) int {
+	const last, realTime = 64, 34 // RTMIN of the C library, which engines count from
+	if n, err := strconv.Atoi(s); err == nil {
+		if n < 1 || n > last {
+			return 0
+		}
+		return n
+	}
+	name := "SIG" + strings.TrimPrefix(strings.ToUpper(s), "SIG")
+	if plus, ok := strings.CutPrefix(name, "SIGRTMIN"); ok {
+		n, err := strconv.Atoi(strings.TrimPrefix(plus, "+"))
+		if plus == "" {
+			return realTime
+		}
+		if err != nil || n < 0 || realTime+n > last {
+			return 0
+		}
+		return realTime + n
+	}
+	return int(unix.SignalNum(name))
 }
 
 // argv is what the image runs for spec. A handler stands in for the arguments,
@@ -77,6 +122,12 @@ func (d *Driver) inspect(ctx context.Context, ref string) (image, error) {
 				img.volumes = append(img.volumes, volume)
 			}
 			slices.Sort(img.volumes)
+			img.stopSignal = signalOf(c.StopSignal)
+			var ports []string
+			for port := range c.ExposedPorts {
+				ports = append(ports, string(port))
+			}
+			img.port = exposed(ports)
 		}
 		return nil
 	})

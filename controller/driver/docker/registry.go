@@ -37,6 +37,8 @@ type Unpacked struct {
 	Cmd        []string
 	Dir, User  string
 	Volumes    []string
+	StopSignal string
+	Ports      []string // exposed ones: "8080/tcp"
 }
 
 // Login proves to a registry who asks.
@@ -49,6 +51,7 @@ func (u Unpacked) image() image {
 	return image{
 		id: u.ID, source: u.Source, os: u.OS, arch: u.Arch, size: u.Size, env: u.Env, entrypoint: u.Entrypoint, cmd: u.Cmd,
 		dir: u.Dir, user: u.User, volumes: u.Volumes,
+		stopSignal: signalOf(u.StopSignal), port: exposed(u.Ports),
 	}
 }
 

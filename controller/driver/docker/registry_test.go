@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/image"
+	registryapi "github.com/docker/docker/api/types/registry"
 	"github.com/docker/docker/client"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -121,6 +122,23 @@ func (h *house) push(t *testing.T, as, program string, change func(*v1.ConfigFil
 		t.Fatal(err)
 	}
 	return ref
+}
+
+// pull has the engine have an image.
+func (h *house) pull(t *testing.T, api *client.Client, ref string) {
+	t.Helper()
+	auth, err := registryapi.EncodeAuthConfig(registryapi.AuthConfig{Username: "ann", Password: "secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	progress, err := api.ImagePull(t.Context(), ref, image.PullOptions{RegistryAuth: auth})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer progress.Close()
+	if _, err := io.Copy(io.Discard, progress); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // fetched makes a driver, and a revision of an image that its registry has and

@@ -98,6 +98,7 @@ func (i *images) Unpacked(id string) (docker.Unpacked, bool) {
 	return docker.Unpacked{
 		ID: r.ImageID, Source: r.Source, OS: r.OS, Arch: r.Arch, Size: r.Size, Entrypoint: r.Config.Entrypoint,
 		Env: r.Config.Env, Cmd: r.Config.Cmd, Dir: r.Config.WorkingDir, User: r.Config.User, Volumes: r.Config.Volumes,
+		StopSignal: r.Config.StopSignal, Ports: r.Config.ExposedPorts,
 	}, ok
 }
 

@@ -20,6 +20,19 @@ func Status(t *testing.T, s Suite) (status string) {
 	return status
 }
 
+// LastWord has a function of s end, which has to print word then.
+func LastWord(t *testing.T, s Suite, word string) {
+	t.Helper()
+	b := open(t, s, NewWorld(t))
+	x := b.start(b.spec(rouse.ContractHTTP))
+	if err := x.sandbox.Stop(b.ctx); err != nil {
+		t.Fatal(err)
+	}
+	x.stdout.await(t, word)
+	x.drop()
+	b.close()
+}
+
 // Attack has a function try what would lead out of a sandbox of s. Every
 // attempt has to fail, except those of allowed, and the sandbox has to go on.
 func Attack(t *testing.T, s Suite, allowed ...string) {

@@ -70,10 +70,13 @@ func main() {
 // farewell prints a last word when the process is asked to end.
 func farewell() {
 	terms := make(chan os.Signal, 1)
-	signal.Notify(terms, syscall.SIGTERM)
+	signal.Notify(terms, syscall.SIGTERM, syscall.SIGUSR1)
 	go func() {
-		<-terms
-		fmt.Println("goodbye")
+		word := "goodbye"
+		if <-terms == syscall.SIGUSR1 {
+			word = "goodbye, as my image wished"
+		}
+		fmt.Println(word)
 		os.Exit(0)
 	}()
 }
