@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -31,7 +32,7 @@ func explain(ctx context.Context, ref string, repo name.Repository, err error) e
 		e.Code, e.Message = rouse.Invalid, fmt.Sprintf("image %s: it is published in a form of before 2017; push it again", ref)
 	case !errors.As(err, &answer):
 		e.Code, e.RetryAfter = rouse.Unavailable, time.Second
-		e.Message = fmt.Sprintf("image %s: the registry %s cannot be reached, or its answer cannot be read", ref, at)
+		e.Message = fmt.Sprintf("image %s: the registry %s cannot be reached, or its answer cannot be read: %v", ref, at, reason(err))
 	case answer.StatusCode == http.StatusNotFound:
 		e.Message = fmt.Sprintf("image %s: the registry %s has no such image", ref, at)
 	case answer.StatusCode == http.StatusUnauthorized, answer.StatusCode == http.StatusForbidden:
@@ -44,4 +45,12 @@ func explain(ctx context.Context, ref string, repo name.Repository, err error) e
 		e.Message = fmt.Sprintf("image %s: the registry %s answered %d %s", ref, at, answer.StatusCode, http.StatusText(answer.StatusCode))
 	}
 	return e
+}
+
+// reason is what went wrong on the way, without the request that it went wrong with.
+func reason(err error) error {
+	if way := (*url.Error)(nil); errors.As(err, &way) {
+		return way.Err
+	}
+	return err
 }

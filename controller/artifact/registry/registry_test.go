@@ -223,7 +223,7 @@ func TestWhatCannotRunHereIsRefused(t *testing.T) {
 		"":                                       {rouse.Invalid, "not an image's name"},
 		"a b":                                    {rouse.Invalid, "not an image's name"},
 		"sha256:" + strings.Repeat("0", 64):      {rouse.StartFailed, "an id alone cannot be pulled"},
-		"127.0.0.1:1/web:1":                      {rouse.Unavailable, "cannot be reached"},
+		"127.0.0.1:1/web:1":                      {rouse.Unavailable, "cannot be read: dial tcp 127.0.0.1:1: connect: connection refused"},
 	} {
 		_, err := h.client().Resolve(t.Context(), ref)
 		if rouse.CodeOf(err) != test.code || !strings.Contains(fmt.Sprint(err), test.want) {
