@@ -47,6 +47,8 @@ func (s *Spec) validateZygote() error {
 		return Errorf(Invalid, "zygote: an image holds its own code, and a zygote none; deploy code with a Python runtime, or leave it out")
 	case !strings.HasPrefix(s.Runtime, "python"):
 		return Errorf(Invalid, "zygote: runtime %s has none; Python's runtimes have", clip(s.Runtime, 40))
+	case s.LearnsZygote() && s.Contract != ContractLambda:
+		return Errorf(Invalid, "zygote auto: only functions of contract lambda report what they import; name the modules")
 	case len(s.Command) > 0:
 		return Errorf(Invalid, "zygote: a command of its own cannot be started from one; leave one of them out")
 	case s.Writable:

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/imports"
 	"github.com/rousehq/rouse/controller/logs"
 	"github.com/rousehq/rouse/runtime/http"
 	"github.com/rousehq/rouse/runtime/lambda"
@@ -24,6 +25,7 @@ type attacher struct {
 	logs     *logs.Logs
 	maxEvent rouse.Bytes
 	place    rouse.Place
+	imports  *imports.Imports
 	log      *slog.Logger
 }
 
@@ -38,7 +40,12 @@ func (a attacher) attach(rev rouse.Revision, id rouse.InstanceID, ep rouse.Endpo
 		if err != nil {
 			return nil, errors.Join(err, ep.RuntimeAPI.Close())
 		}
+		var learn func([]string)
+		if rev.Spec.LearnsZygote() {
+			learn = func(modules []string) { a.imports.Learn(rev.Function, modules) }
+		}
 		target := lambda.New(ep, lambda.Options{
+			Imports: learn,
 			Timeout: rev.Spec.Timeout.D(), MaxEvent: int(a.maxEvent), ARN: a.place.ARN(rev.Function, ""),
 			Runtime: cmp.Or(rev.Spec.Runtime, "image"), Version: rev.Spec.Version,
 			Function: string(rev.Function), Handler: rev.Spec.Handler, Account: a.place.Account, Memory: rev.Spec.Memory, Output: output, Log: log,

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/cmd/rouse/option"
+	"github.com/rousehq/rouse/runtime/bootstrap"
 )
 
 // config is all that can be set of rouse serve. Its fields are the flags, the
@@ -37,10 +39,11 @@ type config struct {
 	Relay     string         `yaml:"relay" doc:"HOST:PORT at which sandboxes of an engine elsewhere reach this machine; host-gateway is the engine's own word for it (default a bridge of their own)"`
 	Reconnect rouse.Duration `yaml:"reconnect" doc:"how long sandboxes outlive a Rouse that died, so that a restarted one takes them over"`
 
-	MemoryBudget rouse.Bytes `yaml:"memory_budget" doc:"memory of all instances together; 0 is four fifths of the host's"`
-	MaxInstances int         `yaml:"max_instances_total" doc:"most instances on this host"`
-	MaxStarts    int         `yaml:"max_starts" doc:"most starts at once; 0 is two for each core, at least 4"`
-	Cells        int         `yaml:"cells" doc:"most spare sandboxes, from which functions start in milliseconds; 0 makes each sandbox when it is needed"`
+	MemoryBudget rouse.Bytes       `yaml:"memory_budget" doc:"memory of all instances together; 0 is four fifths of the host's"`
+	MaxInstances int               `yaml:"max_instances_total" doc:"most instances on this host"`
+	MaxStarts    int               `yaml:"max_starts" doc:"most starts at once; 0 is two for each core, at least 4"`
+	RuntimeImage map[string]string `yaml:"runtime_image" doc:"base images to use instead of Rouse's own, by runtime (Docker)"`
+	Cells        int               `yaml:"cells" doc:"most spare sandboxes, from which functions start in milliseconds; 0 makes each sandbox when it is needed"`
 
 	MaxEvent     rouse.Bytes    `yaml:"max_event" doc:"largest event of a lambda function, encoded, at most 64MB"`
 	MaxBody      rouse.Bytes    `yaml:"max_body" doc:"largest request body of an http function"`
@@ -170,6 +173,12 @@ func (c *config) complete(getenv func(string) (string, bool)) error {
 
 func (c *config) validate() error {
 	loopback, err := isLoopback(c.Listen)
+	badRuntime := ""
+	for name, image := range c.RuntimeImage {
+		if image == "" || !slices.Contains(bootstrap.Planner{}.Runtimes(), name) {
+			badRuntime = name
+		}
+	}
 	switch {
 	case err != nil:
 		return fmt.Errorf("listen %q: %w; write it like 127.0.0.1:8080", c.Listen, err)
@@ -189,6 +198,8 @@ func (c *config) validate() error {
 		return fmt.Errorf("max_instances_total %d: must be at least 1", c.MaxInstances)
 	case c.MaxStarts < 1:
 		return fmt.Errorf("max_starts %d: must be at least 1", c.MaxStarts)
+	case badRuntime != "":
+		return fmt.Errorf("runtime_image %s: must be RUNTIME=IMAGE; runtimes are %s", badRuntime, strings.Join(bootstrap.Planner{}.Runtimes(), ", "))
 	case c.Cells < 0 || c.Cells > 1000:
 		return fmt.Errorf("cells %d: must be 0 (none) to 1000", c.Cells)
 	case c.MaxEvent < rouse.KB || c.MaxEvent > 64*rouse.MB:

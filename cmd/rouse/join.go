@@ -12,6 +12,7 @@ import (
 	"github.com/rousehq/rouse/controller/artifact"
 	"github.com/rousehq/rouse/controller/catalog"
 	"github.com/rousehq/rouse/controller/driver"
+	"github.com/rousehq/rouse/controller/imports"
 	"github.com/rousehq/rouse/controller/logs"
 	"github.com/rousehq/rouse/controller/pool"
 	"github.com/rousehq/rouse/gateway/adminapi"
@@ -67,7 +68,10 @@ func (a agents) Left() ([]driver.Link, error) {
 }
 
 // catalogPool is the pool as the catalog wants it.
-type catalogPool struct{ *pool.Pool }
+type catalogPool struct {
+	*pool.Pool
+	imports *imports.Imports
+}
 
 var _ catalog.Pool = catalogPool{}
 

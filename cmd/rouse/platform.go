@@ -17,6 +17,7 @@ import (
 	"github.com/rousehq/rouse/controller/async"
 	"github.com/rousehq/rouse/controller/catalog"
 	"github.com/rousehq/rouse/controller/driver"
+	"github.com/rousehq/rouse/controller/imports"
 	"github.com/rousehq/rouse/controller/logs"
 	"github.com/rousehq/rouse/controller/pool"
 	"github.com/rousehq/rouse/controller/store"
@@ -55,6 +56,7 @@ type platform struct {
 	pool      *pool.Pool
 	catalog   *catalog.Catalog
 	metrics   *metrics.Metrics
+	imports   *imports.Imports
 	events    *bolt.Space
 	jobs      *async.Engine
 
@@ -101,6 +103,9 @@ func (p *platform) open(ctx context.Context) error {
 	if p.agents, err = link.New(filepath.Join(data, "run"), link.Options{Reconnect: p.config.Reconnect.D(), Log: p.log}); err != nil {
 		return err
 	}
+	if p.imports, err = imports.Open(ctx, p.store, p.log); err != nil {
+		return err
+	}
 	owner, err := dataID(data)
 	if err != nil {
 		return err
@@ -110,7 +115,7 @@ func (p *platform) open(ctx context.Context) error {
 		return err
 	}
 	p.driver, p.reason, err = openDriver(ctx, p.config.Driver, base{
-		agents: agents{p.agents}, planner: bootstrap.Planner{}, artifacts: p.artifacts,
+		agents: agents{p.agents}, planner: bootstrap.Planner{Images: p.config.RuntimeImage}, artifacts: p.artifacts,
 		agent: agentFile, data: data, owner: owner, cells: p.config.Cells, log: p.log,
 		sockets: driver.Sockets(p.config.Sockets), noEntry: netns.Probe(), relay: p.config.Relay,
 	})
@@ -128,9 +133,12 @@ func (p *platform) openControl(ctx context.Context) error {
 		Exists:   func(name rouse.FunctionName) bool { _, err := p.catalog.Function(name); return err == nil },
 	})
 	p.pool = pool.New(pool.Config{
-		Driver:       p.driver,
-		Attach:       attacher{p.logs, p.config.MaxEvent, p.config.place(), p.log}.attach,
-		Lookup:       func(id rouse.RevisionID) (rouse.Revision, rouse.Settings, error) { return p.catalog.Lookup(id) },
+		Driver: p.driver,
+		Attach: attacher{p.logs, p.config.MaxEvent, p.config.place(), p.imports, p.log}.attach,
+		Lookup: func(id rouse.RevisionID) (rouse.Revision, rouse.Settings, error) {
+			rev, settings, err := p.catalog.Lookup(id)
+			return withImports(p.imports, rev), settings, err
+		},
 		MaxInstances: p.config.MaxInstances,
 		MaxStarts:    p.config.MaxStarts,
 		Memory:       p.config.MemoryBudget,
@@ -139,7 +147,7 @@ func (p *platform) openControl(ctx context.Context) error {
 	})
 	var err error
 	p.catalog, err = catalog.Open(ctx, catalog.Config{
-		Functions: p.store, Revisions: p.store, Pool: catalogPool{p.pool}, Checker: checker{p.driver, p.pool},
+		Functions: p.store, Revisions: p.store, Pool: catalogPool{p.pool, p.imports}, Checker: checker{p.driver, p.pool},
 		Artifacts: p.artifacts, Removed: p.forget, Now: time.Now, Log: p.log,
 	})
 	if err != nil {
@@ -154,11 +162,13 @@ func (p *platform) openControl(ctx context.Context) error {
 	}
 	p.catalog.Provision()
 	p.beside.Go(p.collect)
+	p.beside.Go(func() { p.imports.Run(p.life) })
 	return p.openJobs(ctx)
 }
 
 // forget removes what a deleted function leaves outside of the catalog.
 func (p *platform) forget(name rouse.FunctionName) {
+	p.imports.Forget(name)
 	if err := p.logs.Remove(name); err != nil {
 		p.log.Warn("a deleted function's logs could not be removed", "function", name, "error", err)
 	}

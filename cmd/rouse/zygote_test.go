@@ -1,14 +1,19 @@
 package main
 
 import (
+	"archive/tar"
+	"bytes"
 	"encoding/json"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/rousehq/rouse/runtime/bootstrap"
 )
 
 // lookAround is a handler that says what it sees of its sandbox.
@@ -229,4 +234,108 @@ func TestAZygoteThatCannotBeIsRefusedAtDeployment(t *testing.T) {
 		t.Errorf("exit code %d, %s", r.code, r.stderr)
 	}
 	w.spares(2)
+}
+
+// buildPython makes a base image with the bootstrap of this checkout, and a
+// package that only it has; it returns its name.
+func (w world) buildPython() string {
+	w.t.Helper()
+	var files bytes.Buffer
+	archive := tar.NewWriter(&files)
+	add := func(name string, content []byte) {
+		err := archive.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(content))})
+		if err == nil {
+			_, err = archive.Write(content)
+		}
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	add("Dockerfile", []byte("FROM rouse/python3.11\nCOPY bootstrap /var/runtime\nCOPY packages /usr/local/lib/python3.11/dist-packages\n"))
+	// It takes as long to import as it is worth learning.
+	add("packages/onlyhere/__init__.py", []byte("import time\nuntil = time.monotonic() + 0.05\nwhile time.monotonic() < until: pass\n"))
+	bootstraps := w.t.TempDir()
+	if err := (bootstrap.Planner{}).Unpack(bootstraps); err != nil {
+		w.t.Fatal(err)
+	}
+	err := filepath.WalkDir(filepath.Join(bootstraps, "python"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".py" {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		add("bootstrap"+strings.TrimPrefix(path, bootstraps), content)
+		return err
+	})
+	if err == nil {
+		err = archive.Close()
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	name := rogueImage() + "-python"
+	w.docker.call("POST", "/build?t="+name, &files, http.StatusOK)
+	w.t.Cleanup(func() { w.docker.call("DELETE", "/images/"+name+"?force=1", nil, 200, 404) })
+	return name
+}
+
+func TestAutoLearnsWhatTheFunctionImports(t *testing.T) {
+	image := onPython(t, "--cells", "0").buildPython()
+	w := onPython(t, "--cells", "2", "--runtime-image", "python3.11="+image)
+	w.spares(2)
+	code := t.TempDir()
+	handler := "import os, sys\nbefore = 'onlyhere' in sys.modules\nimport onlyhere, own\nfrom xml.dom import minidom\n" +
+		"def handler(event, context):\n    return [before, 'ROUSE_LEARN_IMPORTS' in os.environ]\n"
+	for name, content := range map[string]string{"app.py": handler, "own.py": "import decimal\n"} {
+		if err := os.WriteFile(filepath.Join(code, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deploy := []string{"deploy", "f", "--code", code, "--runtime", "python3.11", "--handler", "app.handler", "--zygote", "auto", "--idle", "1ms"}
+	w.must(append(deploy, "--no-wait")...)
+	started := func(w world) (string, string) {
+		t.Helper()
+		resp, err := http.Post(w.url+"/fn/f/", "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.Header.Get("X-Rouse-Start"), string(body)
+	}
+	if from, body := started(w); from != "cell" || body != "[false, false]" {
+		t.Errorf("the first start was %q and answered %s", from, body)
+	}
+	w.asleep("f")
+	if from, body := started(w); from != "cell" || body != "[false, false]" { // has the zygote made
+		t.Errorf("the second start was %q and answered %s", from, body)
+	}
+	w.asleep("f")
+	until(t, "a zygote is ready", func() bool { return w.status().Cells.Zygotes == 1 })
+	if from, body := started(w); from != "zygote" || body != "[true, false]" {
+		t.Errorf("the third start was %q and answered %s", from, body)
+	}
+	w.asleep("f")
+	if code := w.end(); code != 0 {
+		t.Errorf("exit code %d:\n%s", code, w.stderr)
+	}
+
+	// What was learned outlives the process.
+	again := world{serveIn(t, w.data, "--driver", "docker", "--cells", "2", "--runtime-image", "python3.11="+image), w.docker}
+	again.spares(2)
+	started(again)
+	again.asleep("f")
+	until(t, "a zygote is ready", func() bool { return again.status().Cells.Zygotes == 1 })
+	if from, _ := started(again); from != "zygote" {
+		t.Errorf("after a restart of Rouse the second start was %q", from)
+	}
+}
+
+func TestARuntimeThatDoesNotExistHasNoImage(t *testing.T) {
+	r := command(t, nil, "serve", "--runtime-image", "python9.9=x", "--data", dataDir(t))
+	if r.code != 2 || !strings.Contains(r.stderr, "runtime_image python9.9: must be RUNTIME=IMAGE; runtimes are python3.8") {
+		t.Errorf("exit code %d: %s", r.code, r.stderr)
+	}
 }

@@ -104,6 +104,9 @@ func fixed(rev rouse.Revision, e entry, l rouse.Layout) map[string]string {
 	if rev.Spec.Handler != "" || e.name != "" {
 		env["_HANDLER"] = rev.Spec.Handler
 	}
+	if e.family == python && rev.Spec.LearnsZygote() {
+		env["ROUSE_LEARN_IMPORTS"] = "1" // our bootstrap takes it out again
+	}
 	if e.name != "" && (e.family == python || e.family == node) {
 		env["AWS_EXECUTION_ENV"] = "AWS_Lambda_" + e.name
 	}

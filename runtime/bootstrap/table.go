@@ -46,7 +46,10 @@ var table = []entry{
 
 // Planner answers what drivers ask about runtimes. Its zero value is ready, and
 // its methods are safe for concurrent use.
-type Planner struct{}
+type Planner struct {
+	// Images are base images to use instead of our own, by runtime.
+	Images map[string]string
+}
 
 // Runtimes lists the names that a spec's Runtime may have.
 func (Planner) Runtimes() []string {
@@ -58,8 +61,11 @@ func (Planner) Runtimes() []string {
 }
 
 // Image is the base image of a runtime. An unknown runtime is Invalid.
-func (Planner) Image(runtime string) (string, error) {
+func (p Planner) Image(runtime string) (string, error) {
 	e, err := find(runtime)
+	if image, ok := p.Images[runtime]; ok {
+		return image, nil
+	}
 	return e.image, err
 }
 

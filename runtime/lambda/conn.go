@@ -108,6 +108,8 @@ func (c *conn) handle(req *request) bool {
 		return c.answer(req, id, respondingErr)
 	case initErrors:
 		return c.initFailed(req, initError)
+	case initImports:
+		return c.imported(req)
 	case restoreErrors:
 		return c.initFailed(req, restoreError)
 	case restoreNext:

@@ -201,6 +201,7 @@ const (
 	extNext
 	extInitError
 	extExitError
+	initImports // our own bootstrap's
 )
 
 const base = "/2018-06-01/runtime/"
@@ -223,6 +224,8 @@ func route(method, path []byte) (ep endpoint, id []byte) {
 		switch string(tail) {
 		case "init/error":
 			return initErrors, nil
+		case "init/imports":
+			return initImports, nil
 		case "restore/error":
 			return restoreErrors, nil
 		}

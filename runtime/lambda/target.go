@@ -41,10 +41,13 @@ type Options struct {
 	Function    string        // for extensions, as are the next two
 	Handler     string
 	Account     string
-	Memory      rouse.Bytes  // for the log: the limit
-	Provisioned bool         // the init belongs to no event
-	Output      Output       // nil is nowhere
-	Log         *slog.Logger // nil discards
+	Memory      rouse.Bytes // for the log: the limit
+	Provisioned bool        // the init belongs to no event
+	Output      Output      // nil is nowhere
+	// Imports is told what our bootstrap says that the code imported. Nil has it
+	// not asked for.
+	Imports func(modules []string)
+	Log     *slog.Logger // nil discards
 }
 
 // Target speaks to one instance's process.

@@ -49,6 +49,10 @@ class Client:
         """Reports that no event will ever be asked for."""
         self._post("/init/error", body, "application/json", error_type)
 
+    def imported(self, body):
+        """Reports the modules that are worth having loaded before the next start."""
+        self._post("/init/imports", body, "application/json")
+
     def _post(self, path, body, content_type, error_type=None):
         head = self._head("POST", path)
         head += b"Content-Type: %s\r\nContent-Length: %d\r\n" % (content_type.encode("ascii"), len(body))

@@ -25,6 +25,11 @@ def main(argv, here):
         sys.exit("bootstrap: AWS_LAMBDA_RUNTIME_API is not set: this runs inside Rouse, or beside a runtime interface emulator")
     api = client.Client(address)
     imports.prepare(here, os.environ.get("LAMBDA_TASK_ROOT") or os.getcwd())
+    watch = None
+    if os.environ.pop("ROUSE_LEARN_IMPORTS", None):
+        from rouse_lambda.learn import Watch
+
+        watch = Watch((os.environ.get("LAMBDA_TASK_ROOT") or os.getcwd(), "/opt"))
     try:
         handler = find(name)
     except Exception as error:
@@ -32,6 +37,8 @@ def main(argv, here):
         log(result)
         api.fail_init(encode.dumps(result), result["errorType"])
         sys.exit(1)
+    if watch is not None:
+        api.imported(encode.dumps(watch.end()))
     while True:
         headers, body = api.next()
         handle(api, handler, headers, body, here)
