@@ -351,3 +351,65 @@ func TestTheAgentIsSmall(t *testing.T) {
 	}
 	t.Logf("program %d bytes, resident %d kB", info.Size(), kB)
 }
+
+// children are the processes that the agent has begun.
+func (h *host) children() (pids []int) {
+	h.t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", h.agent.Process.Pid))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, file := range files {
+		b, _ := os.ReadFile(file) // a thread may have ended
+		for _, word := range strings.Fields(string(b)) {
+			pid, err := strconv.Atoi(word)
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func TestTheFirstStartTakesTheLauncherThatStandsBy(t *testing.T) {
+	for name, c := range map[string]struct {
+		before func(pid int)
+		same   bool
+	}{
+		"alive":  {func(int) {}, true},
+		"killed": {func(pid int) { _ = syscall.Kill(pid, syscall.SIGKILL) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t).welcome()
+			door, err := os.Create(filepath.Join(t.TempDir(), "door"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer door.Close()
+			h.tell(wire.Message{Kind: wire.KindPlace}, int(door.Fd()))
+			if reply, _ := h.ask(wire.Message{Kind: wire.KindThaw}); reply.Error != "" {
+				t.Fatal(reply.Error)
+			}
+			standing := h.children()
+			if len(standing) != 1 {
+				t.Fatalf("the agent has %d children", len(standing))
+			}
+			c.before(standing[0])
+			out := h.start("echo $$; exec sleep 1000")
+			line, err := out.ReadString('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			if pid, _ := strconv.Atoi(strings.TrimSpace(line)); (pid == standing[0]) != c.same {
+				t.Errorf("process %d was started, and %d stood by", pid, standing[0])
+			}
+			if b, err := os.ReadFile(door.Name()); err != nil || strings.Trim(string(b), "0") != "" || len(b) == 0 {
+				t.Errorf("at the door was written %q, %v", b, err)
+			}
+			if now := h.children(); len(now) != 1 {
+				t.Errorf("the agent has %d children now", len(now))
+			}
+		})
+	}
+}

@@ -5,7 +5,8 @@
 //
 // One goroutine owns all state; others bring it work. The function's process is
 // begun by the agent's own binary in a second role, the launcher, which gives
-// up every right before it becomes the program.
+// up every right before it becomes the program. In a container the first of
+// them is begun before there is a command, and waits for it.
 //
 // The package is in every sandbox, so it imports little: neither net nor os/exec.
 package agent

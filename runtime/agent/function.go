@@ -20,6 +20,8 @@ type function struct {
 	stderr  int
 	door    int // of the control group that runs enter; -1 when they stay in ours
 
+	standby standby
+
 	run    int // number of the latest run; 0 before the first
 	pid    int // the run's main process; 0 when it has ended
 	report int // what the run's launcher has to say, if it could not become the program
@@ -35,12 +37,17 @@ func newFunction(null int) function {
 	return function{null: null, command: -1, stdout: -1, stderr: -1, door: -1, report: -1}
 }
 
-// placeAt takes the door of a control group. Runs under way stay where they are.
+// placeAt takes the door of a control group, and has a launcher go through it at
+// once. It comes before the first run.
 func (f *function) placeAt(door int) {
 	if f.door >= 0 {
 		unix.Close(f.door)
 	}
 	f.door = door
+	if f.run == 0 {
+		f.dismiss()
+		_ = f.standBy()
+	}
 }
 
 // start takes the command and begins run 1.
@@ -118,7 +125,11 @@ func (a *agent) begin(run int) {
 // beginMain starts a run's main process.
 func (a *agent) beginMain(run int) {
 	f := &a.function
-	pid, report, err := f.launch(f.command, f.stdout, f.stderr)
+	pid, report, ok := f.wake()
+	var err error
+	if !ok {
+		pid, report, err = f.launch(f.command, f.stdout, f.stderr)
+	}
 	if err != nil {
 		a.ended(wire.Exit{Run: run, Code: cannotRun, Error: "starting the launcher: " + err.Error()})
 		return
@@ -188,6 +199,8 @@ func (a *agent) reap() (none bool) {
 			}
 		case f.companions.pids[pid] != "":
 			a.companionEnded(pid, status)
+		case pid == f.standby.pid:
+			f.standbyEnded()
 		case pid == a.zygote.pid:
 			a.zygoteEnded(status)
 		}

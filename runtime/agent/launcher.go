@@ -42,6 +42,12 @@ func Launch() {
 	runtime.LockOSThread()
 	unix.CloseOnExec(launcherCommand)
 	unix.CloseOnExec(launcherReport)
+	if err := enterGroup(); err != nil {
+		fail(cannotRun, "control group: "+err.Error())
+	}
+	if err := await(); err != nil {
+		fail(cannotRun, "standing by: "+err.Error())
+	}
 	s, err := readCommand()
 	if err != nil {
 		fail(cannotRun, "reading the command: "+err.Error())
@@ -51,7 +57,6 @@ func Launch() {
 		name string
 		do   func() error
 	}{
-		{"control group", enterGroup},
 		{"no_new_privs", func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }},
 		{"root", func() error { return changeRoot(s.Enter) }},
 		{"user", func() error { return become(&s) }},

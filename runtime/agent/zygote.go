@@ -62,6 +62,7 @@ func (a *agent) hatch(m wire.Message) {
 		a.reply(m.Seq, wire.Message{}, errors.New("a sandbox has one zygote, before its command"))
 		return
 	}
+	a.function.dismiss()
 	if err := a.launchZygote(m.Start); err != nil {
 		a.reply(m.Seq, wire.Message{}, err)
 		return

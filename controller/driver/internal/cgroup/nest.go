@@ -18,7 +18,8 @@ const (
 // Nest makes a memory group inside g, whose only process so far is agent, for
 // what the agent will start. Whoever writes "0" to the door enters it: with
 // version 1 that takes microseconds, since it is the file by which a thread
-// moves itself, and not the whole machine's forks have to wait. The caller
+// moves itself, and not the whole machine's forks have to wait. Version 2 has no
+// such file for memory, so that entering may take milliseconds. The caller
 // closes the door. Everything goes with g.
 func (g Group) Nest(agent int) (inner Group, door *os.File, err error) {
 	inner, name := g.nested(), "tasks"
