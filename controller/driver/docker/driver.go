@@ -87,7 +87,7 @@ func New(ctx context.Context, o Options) (*Driver, error) {
 		users:     make(map[string]user),
 	}
 	d.probeCells(h)
-	if d.crossing, err = cross(o, h.foreign); err == nil && d.way == driver.SocketsRelay {
+	if d.way, d.why, err = choose(o, h.foreign); err == nil && d.way == driver.SocketsRelay {
 		err = d.openRelay(ctx)
 	}
 	if err != nil {

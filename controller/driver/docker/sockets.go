@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/controller/driver"
 	"github.com/rousehq/rouse/controller/driver/docker/mount"
 	"github.com/rousehq/rouse/controller/driver/internal/cgroup"
@@ -20,21 +21,26 @@ type crossing struct {
 
 var _ driver.Crosser = (*Driver)(nil)
 
-// cross chooses the way. foreign is why the engine has another kernel.
-func cross(o Options, foreign error) (crossing, error) {
+// choose chooses the way and says why. foreign is why the engine has another
+// kernel; it is returned when no way leads there. What was forced and cannot be
+// is an Unavailable error.
+func choose(o Options, foreign error) (way driver.Sockets, why string, err error) {
+	auto := o.Sockets == "" || o.Sockets == driver.SocketsAuto
 	switch {
 	case o.Sockets == driver.SocketsRelay:
-		return crossing{way: o.Sockets, why: "--sockets relay"}, nil
-	case foreign != nil && o.Relay != "" && (o.Sockets == "" || o.Sockets == driver.SocketsAuto):
-		return crossing{way: driver.SocketsRelay, why: "the engine runs on another kernel"}, nil
+		return o.Sockets, "--sockets relay", nil
+	case foreign != nil && o.Relay != "" && auto:
+		return driver.SocketsRelay, "the engine runs on another kernel", nil
 	case foreign != nil:
-		return crossing{}, foreign
-	case o.Sockets != "" && o.Sockets != driver.SocketsAuto:
-		return crossing{way: o.Sockets, why: "--sockets " + string(o.Sockets)}, nil
+		return "", "", foreign
+	case o.Sockets == driver.SocketsHost && o.NoEntry != nil:
+		return "", "", rouse.Errorf(rouse.Unavailable, "sockets host: network namespaces cannot be entered from here: %w; give auto or agent", o.NoEntry)
+	case !auto:
+		return o.Sockets, "--sockets " + string(o.Sockets), nil
 	case o.NoEntry != nil:
-		return crossing{way: driver.SocketsAgent, why: "network namespaces cannot be entered from here: " + o.NoEntry.Error()}, nil
+		return driver.SocketsAgent, "network namespaces cannot be entered from here: " + o.NoEntry.Error(), nil
 	}
-	return crossing{way: driver.SocketsHost, why: "network namespaces can be entered"}, nil
+	return driver.SocketsHost, "network namespaces can be entered", nil
 }
 
 // Sockets is the way that new sandboxes use, and why.
