@@ -32,6 +32,9 @@ var benchmarks = []struct {
 	{"idle", idle},
 	{"noisy", noisy},
 	{"size", size},
+	{"async-accept", asyncAccept},
+	{"async-lone", asyncLone},
+	{"async-million", asyncMillion},
 }
 
 // lab is what the benchmarks share.
@@ -48,6 +51,12 @@ func main() {
 	log.SetFlags(0)
 	if len(os.Args) > 1 && os.Args[1] == "reverse" {
 		log.Fatal(reverse())
+	}
+	if len(os.Args) == 4 && os.Args[1] == "million" {
+		if err := runMillion(os.Args[2], os.Args[3]); err != nil {
+			log.Fatal(err)
+		}
+		return
 	}
 	bin := flag.String("bin", "bin", "folder with rouse and rouse-agent")
 	out := flag.String("out", "bench", "folder for RESULTS.md and results.json")

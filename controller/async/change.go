@@ -60,8 +60,9 @@ func (e *Engine) cancel(ctx context.Context, j *Job) error {
 		return nil
 	}
 	if d := e.dispatcher(q); d != nil {
-		if r := d.find(seq); r != nil {
-			r.stop(errCancelled)
+		d.cancel(seq)
+		if now, err := e.job(ctx, seq); err != nil || now.State != rouse.JobRunning {
+			d.unmark(seq)
 		}
 	}
 	return nil

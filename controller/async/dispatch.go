@@ -34,7 +34,9 @@ type dispatcher struct {
 
 	mu       sync.Mutex
 	runs     map[uint64]*run // guarded by mu; by seq
+	doomed   map[uint64]bool // guarded by mu; on disk as running, not yet in runs, and cancelled
 	paused   bool            // guarded by mu
+	promised int             // guarded by mu; places for jobs that are being accepted
 	refusals int             // guarded by mu; in a row
 	gate     time.Time       // guarded by mu; nothing is taken before
 }
@@ -62,7 +64,7 @@ func (e *Engine) dispatcher(q *queue.Queue) *dispatcher {
 	if e.closing {
 		return nil
 	}
-	d := &dispatcher{e: e, q: q, fn: fn, wake: make(chan struct{}, 1), runs: map[uint64]*run{}}
+	d := &dispatcher{e: e, q: q, fn: fn, wake: make(chan struct{}, 1), runs: map[uint64]*run{}, doomed: map[uint64]bool{}}
 	d.paused = e.pausedOnDisk(fn)
 	e.dispatchers[fn] = d
 	e.work.Go(d.loop)
@@ -139,7 +141,34 @@ func (d *dispatcher) room(c Capacity) (free int, wait time.Duration) {
 	if d.refusals > 0 {
 		most = 1 // to see whether it goes on
 	}
-	return min(max(most-len(d.runs), 0), mostTaken), never
+	return min(max(most-len(d.runs)-d.promised, 0), mostTaken), never
+}
+
+// promise keeps a place for a job that is being accepted, so that it is begun
+// without a second commit, unless there are older ones to be run before it. The
+// place is taken up with begin or given back with unpromise.
+func (d *dispatcher) promise() (lease time.Duration, ok bool) {
+	c := d.e.cfg.Invoker.Capacity(d.fn)
+	if c.Zero || d.q.Counts().Ready > 0 {
+		return 0, false
+	}
+	if free, _ := d.room(c); free == 0 {
+		return 0, false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.runs)+d.promised >= max(c.Most, 1) { // somebody was quicker
+		return 0, false
+	}
+	d.promised++
+	return c.Longest + leaseMargin, true
+}
+
+func (d *dispatcher) unpromise() {
+	d.mu.Lock()
+	d.promised--
+	d.mu.Unlock()
+	d.rouse()
 }
 
 // take leases jobs. Those that must not run any more have ended instead.
@@ -191,6 +220,9 @@ func (d *dispatcher) begin(r *run) {
 	r.ctx, r.stop = context.WithCancelCause(d.e.running)
 	d.mu.Lock()
 	d.runs[r.seq] = r
+	if d.doomed[r.seq] {
+		r.stop(errCancelled)
+	}
 	d.mu.Unlock()
 	if !d.e.spawn(func() { d.run(r) }) {
 		d.drop(r) // the next process takes it back
@@ -230,11 +262,30 @@ func (d *dispatcher) find(seq uint64) *run {
 	return d.runs[seq]
 }
 
+// cancel stops an attempt that is on disk as running. It may be about to begin;
+// or it has just ended, and then unmark takes the mark away.
+func (d *dispatcher) cancel(seq uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r := d.runs[seq]; r != nil {
+		r.stop(errCancelled)
+		return
+	}
+	d.doomed[seq] = true
+}
+
+func (d *dispatcher) unmark(seq uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.doomed, seq)
+}
+
 // drop forgets an attempt and has its place taken.
 func (d *dispatcher) drop(r *run) {
 	r.stop(nil)
 	d.mu.Lock()
 	delete(d.runs, r.seq)
+	delete(d.doomed, r.seq)
 	d.mu.Unlock()
 	d.rouse()
 	d.e.watch.changed(r.seq)

@@ -43,12 +43,20 @@ func (e *Engine) Submit(ctx context.Context, r Request) (j *Job, created bool, e
 	if err != nil {
 		return nil, false, err
 	}
-	if e.dispatcher(q) == nil {
+	d := e.dispatcher(q)
+	if d == nil {
 		return nil, false, errClosing
 	}
 	m := &queue.Message{Body: r.Payload, Attributes: attributes}
 	p := queue.Prepare(m)
 	var earlier uint64
+	lease, atOnce := time.Duration(0), false
+	if r.Delay == 0 {
+		if lease, atOnce = d.promise(); atOnce {
+			defer d.unpromise()
+		}
+	}
+	first := Status{State: rouse.JobRunning, Attempts: 1}
 	err = e.qs.Update(ctx, func(t *queue.Tx) error {
 		earlier = 0
 		if r.Key != "" {
@@ -57,7 +65,13 @@ func (e *Engine) Submit(ctx context.Context, r Request) (j *Job, created bool, e
 				return err
 			}
 		}
-		t.Enter(q, p, t.Now().Add(r.Delay))
+		if atOnce {
+			t.EnterLeased(q, p, t.Now().Add(lease))
+			first.Started = t.Now()
+			putStatus(t, m.Seq, first)
+		} else {
+			t.Enter(q, p, t.Now().Add(r.Delay))
+		}
 		if r.Key != "" {
 			remember(t, q, &r, m.ID)
 		}
@@ -75,6 +89,11 @@ func (e *Engine) Submit(ctx context.Context, r Request) (j *Job, created bool, e
 	j = &Job{ID: m.ID, Created: m.Sent, Request: r, JobStatus: Status{State: rouse.JobPending}}
 	if r.Delay > 0 {
 		j.Next = j.Created.Add(r.Delay)
+	}
+	if atOnce {
+		begun := *j
+		begun.JobStatus = first
+		d.begin(&run{job: &begun, seq: m.Seq})
 	}
 	return j, true, nil
 }

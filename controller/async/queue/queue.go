@@ -3,6 +3,7 @@ package queue
 import (
 	"encoding/json"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rousehq/rouse"
@@ -63,6 +64,8 @@ type Queue struct {
 	name   string
 	number number
 	fifo   bool
+
+	gone atomic.Bool // nothing can be sent to it any more
 
 	changing sync.Mutex // one change of the definition at a time; taken before mu
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -201,5 +202,26 @@ func TestADefinitionOutlivesARestart(t *testing.T) {
 	}
 	if d := q.Definition(); !d.FIFO || d.Visibility != rouse.Duration(7*time.Second) || d.Tags["a"] != "b" || d.Created.IsZero() {
 		t.Errorf("after a restart: %+v", d)
+	}
+}
+
+func TestOfManyWhoMakeAQueueAllGetTheSameOne(t *testing.T) {
+	qs := openTest(t)
+	var group sync.WaitGroup
+	got := make([]*Queue, 16)
+	for i := range got {
+		group.Go(func() {
+			q, err := qs.Create(t.Context(), "q", Definition{})
+			if err != nil && rouse.CodeOf(err) != rouse.Conflict {
+				t.Error(err)
+			}
+			got[i] = q
+		})
+	}
+	group.Wait()
+	for _, q := range got {
+		if q == nil || q != got[0] {
+			t.Fatalf("they got %v", got)
+		}
 	}
 }

@@ -29,6 +29,8 @@ type Queues struct {
 	clock    *Clock
 	sequence sequence
 
+	naming sync.Mutex // one queue is made or deleted at a time; taken before mu
+
 	mu     sync.RWMutex
 	byName map[string]*Queue // guarded by mu
 
@@ -159,33 +161,26 @@ func (qs *Queues) Create(ctx context.Context, name string, d Definition) (*Queue
 	if name == "" || len(name) > maxName {
 		return nil, rouse.Errorf(rouse.Invalid, "queue %q: a name has 1 to %d characters", clip(name), maxName)
 	}
-	taken := rouse.Errorf(rouse.Conflict, "queue %q exists already", name)
-	err := qs.Update(ctx, func(t *Tx) error {
-		k := key('Q', []byte(name))
-		if t.Get(k) != nil {
-			return taken
-		}
+	qs.naming.Lock()
+	defer qs.naming.Unlock()
+	if q, err := qs.Queue(name); err == nil {
+		return q, rouse.Errorf(rouse.Conflict, "queue %q exists already", name)
+	}
+	if err := qs.Update(ctx, func(t *Tx) error {
 		d.Number, d.Created = 1, t.now
 		if b := t.Get([]byte{'n'}); len(b) == 4 {
 			d.Number = binary.BigEndian.Uint32(b)
 		}
 		t.Put([]byte{'n'}, binary.BigEndian.AppendUint32(nil, d.Number+1))
-		return t.define(k, d)
-	})
-	if err != nil && err != error(taken) {
+		return t.define(key('Q', []byte(name)), d)
+	}); err != nil {
 		return nil, err
 	}
+	q := newQueue(name, d)
 	qs.mu.Lock()
-	defer qs.mu.Unlock()
-	q, known := qs.byName[name]
-	if !known && err == nil {
-		q = newQueue(name, d)
-		qs.byName[name] = q
-	}
-	if q == nil { // it is being made, or was deleted, just now
-		return nil, rouse.Errorf(rouse.Conflict, "queue %q is being changed; try again", name)
-	}
-	return q, err
+	qs.byName[name] = q
+	qs.mu.Unlock()
+	return q, nil
 }
 
 func (t *Tx) define(k []byte, d Definition) error {
@@ -230,6 +225,20 @@ func (qs *Queues) Change(ctx context.Context, q *Queue, edit func(*Definition) e
 // Delete removes a queue with its messages. It blocks until all of it is gone
 // from disk; the name is free at once.
 func (qs *Queues) Delete(ctx context.Context, q *Queue) error {
+	if err := qs.undefine(ctx, q); err != nil {
+		return err
+	}
+	_, err := qs.Purge(ctx, q)
+	q.broadcast()
+	return err
+}
+
+func (qs *Queues) undefine(ctx context.Context, q *Queue) error {
+	qs.naming.Lock()
+	defer qs.naming.Unlock()
+	if q.gone.Swap(true) {
+		return rouse.Errorf(rouse.NotFound, "no queue %q", q.name)
+	}
 	if err := qs.Update(ctx, func(t *Tx) error {
 		k := key('Q', []byte(q.name))
 		if t.Get(k) == nil {
@@ -238,14 +247,13 @@ func (qs *Queues) Delete(ctx context.Context, q *Queue) error {
 		t.Delete(k)
 		return nil
 	}); err != nil {
+		q.gone.Store(false)
 		return err
 	}
 	qs.mu.Lock()
 	delete(qs.byName, q.name)
 	qs.mu.Unlock()
-	_, err := qs.Purge(ctx, q)
-	q.broadcast()
-	return err
+	return nil
 }
 
 // Purge removes every message of a queue, in several transactions, and blocks

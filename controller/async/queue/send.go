@@ -47,7 +47,7 @@ func (qs *Queues) Send(ctx context.Context, q *Queue, delay time.Duration, ms ..
 		delay = q.definition().Delay.D()
 	}
 	return qs.Update(ctx, func(t *Tx) error {
-		if t.Get(key('Q', []byte(q.name))) == nil {
+		if q.gone.Load() {
 			return rouse.Errorf(rouse.NotFound, "no queue %q", q.name)
 		}
 		for _, p := range prepared {

@@ -43,6 +43,17 @@ func (t *Tx) change(q *Queue) *change {
 // Enter adds a message that Prepare made. It becomes ready at at, or at once
 // when that is not in the future, and gets its ID, Seq and Sent.
 func (t *Tx) Enter(q *Queue, p Prepared, at time.Time) *Message {
+	m := t.add(q, p)
+	if at.After(t.now) {
+		t.place(q, m.Seq, state{}, waiting, at)
+		return m
+	}
+	t.enqueue(q, m.Group, m.Seq)
+	return m
+}
+
+// add writes a message's record.
+func (t *Tx) add(q *Queue, p Prepared) *Message {
 	m := p.m
 	m.Seq = t.qs.sequence.next(t.now)
 	if !p.moved {
@@ -56,11 +67,14 @@ func (t *Tx) Enter(q *Queue, p Prepared, at time.Time) *Message {
 		m.ID = m.place.String()
 	}
 	t.Put(seqKey('m', m.Seq), p.record)
-	if at.After(t.now) {
-		t.place(q, m.Seq, state{}, waiting, at)
-		return m
-	}
-	t.enqueue(q, m.Group, m.Seq)
+	return m
+}
+
+// EnterLeased adds a message to a standard queue and leases it at once: what
+// Enter and Take do, when nothing else is ready.
+func (t *Tx) EnterLeased(q *Queue, p Prepared, until time.Time) *Message {
+	m := t.add(q, p)
+	t.place(q, m.Seq, state{receives: 1, first: t.now.UnixNano()}, leased, until)
 	return m
 }
 
