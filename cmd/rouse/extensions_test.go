@@ -13,12 +13,30 @@ def call(method, path, headers, body=None):
     r = urllib.request.urlopen(urllib.request.Request(api + path, method=method, headers=headers, data=body))
     return r.headers, json.loads(r.read())
 mode = os.environ.get("MODE")
+if mode == "telemetry":
+    import http.server, threading
+    class Taker(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            for record in json.loads(self.rfile.read(int(self.headers["Content-Length"]))):
+                os.write(2, ("took %s %s\n" % (record["type"], json.dumps(record["record"]))).encode())
+            self.send_response(200)
+            self.end_headers()
+        def log_message(self, *args): pass
+    try:
+        taker = http.server.HTTPServer(("sandbox.localdomain", 0), Taker)
+    except OSError: # where there is no namespace to be named
+        taker = http.server.HTTPServer(("127.0.0.1", 0), Taker)
+    threading.Thread(target=taker.serve_forever, daemon=True).start()
 if mode == "crash":
     sys.exit(7)
 time.sleep(0.05) # the function's own init has to wait
 headers, told = call("POST", "register", {"Lambda-Extension-Name": "watcher"}, b'{"events": ["INVOKE", "SHUTDOWN"]}')
 print("watcher registered with", told["functionName"], told["functionVersion"], told["handler"], flush=True)
 me = {"Lambda-Extension-Identifier": headers["Lambda-Extension-Identifier"]}
+if mode == "telemetry":
+    urllib.request.urlopen(urllib.request.Request(api.replace("2020-01-01/extension/", "2022-07-01/telemetry"), method="PUT", headers=me,
+        data=json.dumps({"schemaVersion": "2022-12-13", "types": ["platform"], "buffering": {"timeoutMs": 25},
+            "destination": {"protocol": "HTTP", "URI": "http://sandbox.localdomain:%d/" % taker.server_port}}).encode()))
 while True:
     headers, event = call("GET", "event/next", me)
     if event["eventType"] == "SHUTDOWN":
@@ -67,6 +85,26 @@ def handler(event, context):
 		if r := w.rouse("invoke", "f", "-d", `{"sleep": 60}`); !strings.Contains(r.stderr, "Extension.Crash") || !strings.Contains(r.stderr, "exit status 9") {
 			t.Errorf("an extension that crashes beside an event: %+v", r)
 		}
+	})
+}
+
+func TestExtensionsAreSentTelemetry(t *testing.T) {
+	onEachDriver(t, func(t *testing.T, w world) {
+		code := tree(t, map[string]string{"app.py": "def handler(event, context): return 1\n"})
+		layer := tree(t, map[string]string{"extensions/watcher": watcher})
+		w.must("deploy", "f", "--code", code, "--runtime", "python3.11", "--handler", "app.handler", "--layer", layer, "--env", "MODE=telemetry")
+		w.must("invoke", "f")
+		until(t, "the report has been taken", func() bool { return strings.Contains(w.must("logs", "f"), "took platform.report") })
+		w.must("invoke", "f")
+		until(t, "the second report has been taken", func() bool { return strings.Count(w.must("logs", "f"), "took platform.report") == 2 })
+		var took []string
+		for line := range strings.Lines(w.must("logs", "f")) {
+			if _, rest, ok := strings.Cut(line, " took "); ok {
+				took = append(took, rest)
+			}
+		}
+		inOrder(t, strings.Join(took, ""), "platform.initStart", "platform.telemetrySubscription", "platform.initRuntimeDone",
+			"platform.extension", "platform.initReport", "platform.start", "platform.runtimeDone", "platform.report", "initDurationMs", "platform.start")
 	})
 }
 

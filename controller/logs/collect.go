@@ -41,6 +41,7 @@ type Collector struct {
 	excerpt *excerpt      // of that event; nil while nobody wants it
 	tail    []string      // the last whole lines of both streams
 	read    chan struct{} // closed at the next read; nil while nobody waits
+	follow  func(string)  // told of each line that is printed; nil while nobody wants it
 	over    bool          // the streams have ended, and the journal is not ours any more
 }
 
@@ -136,6 +137,11 @@ func (c *Collector) take(name string, texts []string) {
 		return
 	}
 	c.journal.write(c.encode(name, texts), len(texts))
+	if c.follow != nil {
+		for _, text := range texts {
+			c.follow(text)
+		}
+	}
 	for _, text := range texts[max(0, len(texts)-tailLines):] {
 		c.tail = append(c.tail, clip(text))
 	}

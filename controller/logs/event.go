@@ -28,6 +28,14 @@ func (c *Collector) Say(texts ...string) {
 	c.note(texts...)
 }
 
+// Follow has each line that is read from now on told to f, in place of whoever
+// was told before. f must not block.
+func (c *Collector) Follow(f func(text string)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.follow = f
+}
+
 // Begin adds the line that says so: what is read from now on belongs to the
 // event id, until there is another. With keep, End will tell what it was.
 func (c *Collector) Begin(id, text string, keep bool) {

@@ -120,6 +120,8 @@ func (c *conn) handle(req *request) bool {
 		return c.in.drain(req) && c.send(200, "", req.close)
 	case extRegister, extNext, extInitError, extExitError:
 		return c.serveExtension(req, ep)
+	case telemetry:
+		return c.subscribe(req)
 	}
 	keep := c.in.drain(req)
 	if string(req.method) == "HEAD" {

@@ -153,7 +153,7 @@ func (t *Target) tellOf(inv *invocation) {
 		ID       string  `json:"requestId"`
 		ARN      string  `json:"invokedFunctionArn"`
 		Tracing  tracing `json:"tracing"`
-	}{invokeEvent, inv.deadline.UnixMilli(), inv.ev.ID, inv.arn, tracing{"X-Amzn-Trace-Id", inv.ev.TraceID}})
+	}{invokeEvent, inv.deadline.UnixMilli(), inv.ev.ID, inv.arn, tracing{"X-Amzn-Trace-Id", inv.trace}})
 	for _, c := range inv.invited {
 		c.sendTo(body)
 	}
@@ -178,6 +178,7 @@ func (t *Target) dismiss(reason string) {
 		}
 		cancel()
 	}
+	t.flushTelemetry(ctx)
 	t.mu.Lock()
 	conns := t.ext.invite(shutdownEvent)
 	t.mu.Unlock()
@@ -224,10 +225,21 @@ func (t *Target) sayExtensions() {
 	for _, x := range t.ext.all {
 		lines = append(lines, "EXTENSION\tName: "+x.name+"\tState: Ready\tEvents: ["+strings.Join(x.events, ",")+"]")
 	}
+	took, all := t.init, slices.Clone(t.ext.all)
 	t.mu.Unlock()
-	if len(lines) > 0 {
-		t.o.Output.Say(lines...)
+	if len(lines) == 0 {
+		return
 	}
+	t.o.Output.Say(lines...)
+	for _, x := range all {
+		t.emit("platform.extension", func() map[string]any {
+			return map[string]any{"name": x.name, "state": "Ready", "events": x.events}
+		})
+	}
+	t.emit("platform.initReport", func() map[string]any {
+		return map[string]any{"initializationType": t.initType(), "phase": "init", "status": "success",
+			"metrics": map[string]any{"durationMs": millis(took)}}
+	})
 }
 
 func encode(v any) []byte {

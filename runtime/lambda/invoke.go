@@ -31,6 +31,8 @@ type invocation struct {
 	// Its first line is in the log once, and then its last ones.
 	beginning, noting sync.Once
 	begun             atomic.Bool
+	told              atomic.Bool   // subscribers know that the process is done with it
+	trace             string        // the X-Ray header
 	init              time.Duration // of the init that it waited for
 	peak              rouse.Bytes   // measured before the process was ended for it
 	invited           []*conn       // extensions that want to know of it
@@ -63,6 +65,9 @@ func (t *Target) Invoke(ctx context.Context, ev *rouse.Event) (*rouse.Result, er
 		inv.deadline = now.Add(t.o.Timeout)
 	}
 	inv.budget = inv.deadline.Sub(now)
+	if inv.trace = ev.TraceID; inv.trace == "" {
+		inv.trace = newTrace(now)
+	}
 	if ev.Stream != nil {
 		inv.outlet = new(outlet)
 	}

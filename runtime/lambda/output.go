@@ -5,6 +5,9 @@ package lambda
 type Output interface {
 	// Say adds lines behind what has been printed so far.
 	Say(lines ...string)
+	// Follow has each line that the function prints from now on told to f, which
+	// must not block. Only the last call counts.
+	Follow(f func(text string))
 	// Begin adds the first line of an event: what is printed from now on belongs
 	// to it. With keep, End will tell what was logged.
 	Begin(id, line string, keep bool)
@@ -19,5 +22,6 @@ type nowhere struct{}
 var _ Output = nowhere{}
 
 func (nowhere) Say(...string)              {}
+func (nowhere) Follow(func(string))        {}
 func (nowhere) Begin(string, string, bool) {}
 func (nowhere) End(...string) []byte       { return nil }

@@ -50,7 +50,7 @@ func (c *conn) sendEvent(inv *invocation) error {
 	b = strconv.AppendInt(b, inv.deadline.UnixMilli(), 10)
 	b = append(b, "\r\n"...)
 	b = appendHeader(b, "Lambda-Runtime-Invoked-Function-Arn: ", inv.arn)
-	b = appendHeader(b, "Lambda-Runtime-Trace-Id: ", ev.TraceID)
+	b = appendHeader(b, "Lambda-Runtime-Trace-Id: ", inv.trace)
 	b = appendHeader(b, "Lambda-Runtime-Client-Context: ", string(ev.ClientContext))
 	b = appendHeader(b, "Lambda-Runtime-Cognito-Identity: ", string(ev.Identity))
 	b = appendEnd(b, len(ev.Payload), c.closePoll)

@@ -18,6 +18,10 @@ func (t *Target) begin(inv *invocation) {
 	inv.beginning.Do(func() {
 		t.o.Output.Begin(inv.ev.ID, "START RequestId: "+inv.ev.ID+" Version: "+t.o.Version, inv.ev.Report != nil)
 		inv.begun.Store(true)
+		t.emit("platform.start", func() map[string]any {
+			return map[string]any{"requestId": inv.ev.ID, "version": t.o.Version,
+				"tracing": map[string]any{"type": "X-Amzn-Trace-Id", "value": inv.trace}}
+		})
 	})
 }
 
@@ -52,6 +56,7 @@ func (t *Target) finish(inv *invocation) {
 		}
 		if inv.begun.Load() {
 			r.Log = t.o.Output.End(t.lastLines(inv, &r)...)
+			t.emitReport(inv, &r)
 		}
 		if inv.ev.Report != nil {
 			*inv.ev.Report = r
@@ -122,7 +127,7 @@ func (t *Target) lastLines(inv *invocation, r *rouse.Report) []string {
 	}
 	b = append(b, status...)
 	lines = append(lines, "END RequestId: "+id, string(b))
-	if line := xray(inv.ev.TraceID); line != "" {
+	if line := xray(inv.trace); line != "" {
 		lines = append(lines, line)
 	}
 	return lines
@@ -158,4 +163,75 @@ func (t *Target) sayInitStart() {
 // sayInitReport says how an init ended that came to nothing.
 func (t *Target) sayInitReport(took time.Duration, status string) {
 	t.o.Output.Say("INIT_REPORT Init Duration: " + string(appendMillis(nil, took)) + " ms\tPhase: init\tStatus: " + status)
+}
+
+// runtimeDone tells subscribers that the process asks for its next event: some
+// extensions wait for that before they do.
+func (t *Target) runtimeDone() {
+	if t.subs.Load() == nil {
+		return
+	}
+	t.mu.Lock()
+	inv, began, initial := t.current, t.began, t.phase == started || t.phase == restoring
+	if inv != nil && !inv.ended {
+		inv = nil // a poll that is about to be refused
+	}
+	t.mu.Unlock()
+	switch {
+	case initial:
+		t.emit("platform.initRuntimeDone", func() map[string]any {
+			return map[string]any{"initializationType": t.initType(), "phase": "init", "status": "success",
+				"metrics": map[string]any{"durationMs": millis(time.Since(began))}}
+		})
+	case inv != nil:
+		t.emitDone(inv, "success", time.Since(inv.handed))
+	}
+}
+
+// emitDone tells of the end of an event in the process, once.
+func (t *Target) emitDone(inv *invocation, status string, took time.Duration) {
+	if t.subs.Load() == nil || !inv.told.CompareAndSwap(false, true) {
+		return
+	}
+	t.emit("platform.runtimeDone", func() map[string]any {
+		produced := 0
+		if inv.result != nil {
+			produced = len(inv.result.Payload)
+		}
+		return map[string]any{"requestId": inv.ev.ID, "status": status,
+			"metrics": map[string]any{"durationMs": millis(took), "producedBytes": produced}}
+	})
+}
+
+// emitReport tells of an event that is over.
+func (t *Target) emitReport(inv *invocation, r *rouse.Report) {
+	if t.subs.Load() == nil {
+		return
+	}
+	status := "success"
+	switch {
+	case rouse.CodeOf(inv.err) == rouse.Timeout:
+		status = "timeout"
+	case inv.err != nil:
+		status = "failure"
+	case inv.result != nil && inv.result.Failure != nil:
+		status = "error"
+	}
+	t.emitDone(inv, status, r.Duration)
+	t.emit("platform.report", func() map[string]any {
+		metrics := map[string]any{
+			"durationMs": millis(r.Duration), "billedDurationMs": r.Billed.Milliseconds(), "memorySizeMB": int64(t.o.Memory / rouse.MB),
+		}
+		if r.MaxMemory > 0 {
+			metrics["maxMemoryUsedMB"] = int64((r.MaxMemory + rouse.MB - 1) / rouse.MB)
+		}
+		if r.Init > 0 {
+			metrics["initDurationMs"] = millis(r.Init)
+		}
+		return map[string]any{"requestId": inv.ev.ID, "status": status, "metrics": metrics}
+	})
+}
+
+func millis(d time.Duration) float64 {
+	return float64(d.Microseconds()) / 1000
 }

@@ -81,6 +81,8 @@ func (j *journal) Say(lines ...string) {
 	j.lines = append(j.lines, lines...)
 }
 
+func (j *journal) Follow(func(string)) {}
+
 func (j *journal) Begin(_, line string, keep bool) {
 	j.Say(line)
 	j.kept = keep

@@ -202,6 +202,7 @@ const (
 	extInitError
 	extExitError
 	initImports // our own bootstrap's
+	telemetry
 )
 
 const base = "/2018-06-01/runtime/"
@@ -244,6 +245,9 @@ func route(method, path []byte) (ep endpoint, id []byte) {
 
 // routeExtension finds the endpoint of the Extensions API that a request means.
 func routeExtension(method, path []byte) endpoint {
+	if string(method) == "PUT" && (string(path) == telemetryPath || string(path) == logsPath) {
+		return telemetry
+	}
 	tail, ok := bytes.CutPrefix(path, []byte(extensionBase))
 	if !ok {
 		return unknown

@@ -21,6 +21,7 @@ func (t *Target) has(c *conn) bool {
 // park takes c's poll: it ends the invocation before, and gives c the event
 // that waits, or lets it wait for one. It returns false in a wrong phase.
 func (t *Target) park(c *conn) (from phase, ok bool) {
+	t.runtimeDone()
 	t.mu.Lock()
 	from = t.phase
 	_, mine := t.conns[c]

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rousehq/rouse"
@@ -63,6 +64,9 @@ type Target struct {
 	// killing is held by whoever ends the process until it is gone.
 	killing sync.Mutex
 
+	// subs are who is sent telemetry; nil when nobody wants it.
+	subs atomic.Pointer[[]*subscription]
+
 	mu     sync.Mutex // guards all below
 	closed bool
 	phase  phase
@@ -83,9 +87,13 @@ type Target struct {
 	inited    chan struct{} // closed when initErr is final
 	initErr   error
 	ext       extensions
-	rested    bool          // the init is over
-	began     time.Time     // when the init did
-	init      time.Duration // how long it took, until an event has reported it
+	// telemetry ends with the run, and with it what delivers it; nil before the
+	// first subscription.
+	telemetry    context.Context
+	endTelemetry context.CancelFunc
+	rested       bool          // the init is over
+	began        time.Time     // when the init did
+	init         time.Duration // how long it took, until an event has reported it
 }
 
 var _ rouse.EventTarget = (*Target)(nil)
@@ -260,6 +268,11 @@ func (t *Target) forget(reason error) func() {
 		t.stopWatch()
 	}
 	t.watched, t.stopWatch = false, nil
+	if t.endTelemetry != nil {
+		t.endTelemetry()
+		t.telemetry, t.endTelemetry = nil, nil
+		t.subs.Store(nil)
+	}
 	conns := make([]*conn, 0, len(t.conns))
 	for c := range t.conns {
 		conns = append(conns, c)

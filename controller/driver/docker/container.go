@@ -66,9 +66,11 @@ func (d *Driver) configuration(s *sandbox, c driver.Class, code, opt string) (*c
 		CapDrop:     []string{"ALL"},
 		CapAdd:      agentCaps,
 		SecurityOpt: []string{"no-new-privileges"},
-		LogConfig:   container.LogConfig{Type: "none"},
-		Init:        &none,
-		Resources:   resources(c),
+		// What extensions may call the sandbox that they listen in.
+		ExtraHosts: []string{"sandbox.localdomain:127.0.0.1", "sandbox:127.0.0.1"},
+		LogConfig:  container.LogConfig{Type: "none"},
+		Init:       &none,
+		Resources:  resources(c),
 	}
 	if c.Caps == rouse.CapsDefault {
 		hostConfig.CapAdd = defaultCaps

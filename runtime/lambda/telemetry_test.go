@@ -1,0 +1,113 @@
+package lambda
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/rousehq/rouse"
+)
+
+// follower is an Output whose function prints when a test says so.
+type follower struct {
+	nowhere
+	follow func(string)
+}
+
+func (f *follower) Follow(to func(string)) { f.follow = to }
+
+func TestSubscribersGetWhatTheyAskedFor(t *testing.T) {
+	took := make(chan record, 100)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		var batch []record
+		if err := json.Unmarshal(b, &batch); err != nil {
+			t.Errorf("%s: %v", b, err)
+		}
+		for _, one := range batch {
+			took <- one
+		}
+	}))
+	defer server.Close()
+	out := new(follower)
+	w := newWorld(t, func(ep *rouse.Endpoint, o *Options) {
+		o.Output = out
+		ep.Local = func(context.Context, int) (net.Conn, error) { return net.Dial("tcp", server.Listener.Addr().String()) }
+	})
+	x := w.dial()
+	x.extend("POST", "register", `{}`, "Lambda-Extension-Name: x\r\n")
+	me := "Lambda-Extension-Identifier: " + x.want(200, "").Header.Get("Lambda-Extension-Identifier") + "\r\n"
+	put := func(body string) {
+		x.write("PUT /2022-07-01/telemetry HTTP/1.1\r\n%sContent-Length: %d\r\n\r\n%s", me, len(body), body)
+	}
+	const to = `"destination":{"protocol":"HTTP","URI":"http://sandbox.localdomain:8080"}`
+	for _, bad := range []struct{ body, says string }{
+		{`{`, "JSON"},
+		{`{"types":["tea"],` + to + `}`, "tea"},
+		{`{"types":[],` + to + `}`, "at least one"},
+		{`{"types":["platform"],"buffering":{"maxItems":1},` + to + `}`, "maxItems"},
+		{`{"types":["platform"],"destination":{"protocol":"TCP"}}`, "must be HTTP"},
+		{`{"types":["platform"],"destination":{"protocol":"HTTP","URI":"http://example.com:80"}}`, "sandbox.localdomain"},
+	} {
+		put(bad.body)
+		x.want(400, bad.says)
+	}
+	put(`{"types":["function","platform"],"buffering":{"timeoutMs":25},` + to + `}`)
+	x.want(200, "OK")
+	out.follow("hello")
+	want := map[string]bool{"platform.initStart": true, "platform.telemetrySubscription": true, "function": true}
+	for len(want) > 0 {
+		one := <-took
+		if !want[one.Type] || one.Type == "function" && one.Record != "hello" {
+			t.Errorf("took %+v", one)
+		}
+		delete(want, one.Type)
+	}
+}
+
+func TestWhatASubscriberCannotTakeIsCounted(t *testing.T) {
+	s, _, err := parseSubscription([]byte(`{"types":["function"],"buffering":{"maxItems":1000},
+		"destination":{"protocol":"HTTP","URI":"http://sandbox:1"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2003 {
+		s.add(fmt.Appendf(nil, "%4d", i))
+	}
+	var sent string
+	s.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+		b, err := io.ReadAll(r.Body)
+		sent = string(b)
+		return &http.Response{StatusCode: 500, Body: http.NoBody, Header: http.Header{}}, err
+	})
+	s.deliver(t.Context())
+	if !strings.Contains(sent, `"platform.logsDropped"`) || !strings.Contains(sent, `"droppedRecords":3`) || !strings.Contains(sent, `"droppedBytes":12`) {
+		t.Errorf("sent …%s", sent[max(0, len(sent)-200):])
+	}
+	s.deliver(t.Context()) // what was refused is said too
+	if !strings.Contains(sent, `"droppedRecords":2001`) {
+		t.Errorf("then …%s", sent[max(0, len(sent)-200):])
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestATraceBeginsWhereNoneCame(t *testing.T) {
+	w := newWorld(t)
+	c := w.ready()
+	w.invoke(event("a"))
+	got := c.want(200, "").Header.Get("Lambda-Runtime-Trace-Id")
+	var root, parent string
+	if _, err := fmt.Sscanf(strings.NewReplacer(";", " ").Replace(got), "Root=1-%s Parent=%s Sampled=0", &root, &parent); err != nil ||
+		len(root) != 8+1+24 || len(parent) != 16 {
+		t.Errorf("got %q: %v", got, err)
+	}
+}
