@@ -88,9 +88,9 @@ func (l *lab) beside(ctx context.Context, p *platform) (result, error) {
 		return result{}, err
 	}
 	own, engine := got.median("rouse"), got.median("engine")
-	return judge(own <= 1.15*engine, result{
+	return judge(own <= 1.1*engine, result{
 		Asked:    "first answer from nothing, Docker, static Go function, beside the engine's own create, start and first answer",
-		Bound:    "at most 1.15 ×",
+		Bound:    "at most 1.1 ×",
 		Measured: fmt.Sprintf("%.2f × (%.0f ms, engine %.0f ms)", own/engine, own, engine),
 		Medians:  got.medians("ms"),
 	}), nil

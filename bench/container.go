@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -21,6 +22,7 @@ type container struct {
 	config map[string]any // of /containers/create
 	socket string         // where the function finds the Runtime API
 	n      int
+	name   string // tells twins apart
 }
 
 // likeOf makes a container's configuration from the one that Rouse makes for the
@@ -66,30 +68,34 @@ func (l *lab) likeOf(ctx context.Context, p *platform, url string) (*container, 
 // first creates and starts a container, takes its function's first answer, and
 // removes it, which is not measured.
 func (c *container) first(ctx context.Context) (took time.Duration, err error) {
+	took, remove, err := c.run(ctx)
+	return took, errors.Join(err, remove())
+}
+
+// run is first without the removal, which is the caller's, whatever the error.
+func (c *container) run(ctx context.Context) (took time.Duration, remove func() error, err error) {
+	remove = func() error { return nil }
 	target, err := runtimeAPI("unix", c.socket)
 	if err != nil {
-		return 0, err
+		return 0, remove, err
 	}
 	defer target.Close()
 	began := time.Now()
 	c.n++
 	var made struct{ ID string }
-	if err := c.engine.call(ctx, "POST", fmt.Sprintf("/containers/create?name=rouse-bench-%d-%d", os.Getpid(), c.n), c.config, &made); err != nil {
-		return 0, err
+	if err := c.engine.call(ctx, "POST", fmt.Sprintf("/containers/create?name=rouse-bench-%d-%d%s", os.Getpid(), c.n, c.name), c.config, &made); err != nil {
+		return 0, remove, err
 	}
-	defer func() {
-		removed := c.engine.call(context.WithoutCancel(ctx), "DELETE", "/containers/"+made.ID+"?force=1", nil, nil)
-		if err == nil {
-			err = removed
-		}
-	}()
+	remove = func() error {
+		return c.engine.call(context.WithoutCancel(ctx), "DELETE", "/containers/"+made.ID+"?force=1", nil, nil)
+	}
 	if err := c.engine.call(ctx, "POST", "/containers/"+made.ID+"/start", nil, nil); err != nil {
-		return 0, err
+		return 0, remove, err
 	}
 	if err := answer(ctx, target); err != nil {
-		return 0, err
+		return 0, remove, err
 	}
-	return time.Since(began), nil
+	return time.Since(began), remove, nil
 }
 
 // runtimeAPI serves a function that Rouse has no part in starting.

@@ -22,6 +22,9 @@ var benchmarks = []struct {
 }{
 	{"cold", cold},
 	{"cell", cell},
+	{"cell-few", fewCells},
+	{"sustained", sustained},
+	{"frozen", frozen},
 	{"cell-python", cellPython},
 	{"cell-image", cellImage},
 	{"restart", restart},
