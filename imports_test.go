@@ -27,6 +27,7 @@ var bans = []struct {
 	{"", "github.com/yalue/onnxruntime_go", "runtime/onnx", "cgo stays with the model server"},
 	{"runtime/agent", "net/http", "", "the agent stays small: it is in every sandbox"},
 	{"runtime/wire", "net/http", "", "the agent stays small: it is in every sandbox"},
+	{"runtime/relay", "net/http", "", "the agent stays small: it is in every sandbox"},
 	{"cmd/rouse-agent", "net/http", "", "the agent stays small: it is in every sandbox"},
 }
 

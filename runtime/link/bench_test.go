@@ -47,8 +47,10 @@ func BenchmarkRestart(b *testing.B) {
 	}
 }
 
-func BenchmarkDial(b *testing.B) {
-	o := newBox(b, way{}).start(rouse.Launch{Contract: rouse.ContractHTTP, Command: function("echo", "PORT="+rouse.PortVar)})
+func BenchmarkDial(b *testing.B) { dialAll(b, way{}) }
+
+func dialAll(b *testing.B, w way) {
+	o := newBox(b, w).start(rouse.Launch{Contract: rouse.ContractHTTP, Command: function("echo", "PORT="+rouse.PortVar)})
 	o.line()
 	for b.Loop() {
 		conn, err := o.Dial(b.Context())
@@ -66,3 +68,7 @@ func BenchmarkIdleAndBusy(b *testing.B) {
 		o.Keeper.Busy()
 	}
 }
+
+func BenchmarkDialFromTheHost(b *testing.B) { dialAll(b, way{opened: true}) }
+
+func BenchmarkDialRelayed(b *testing.B) { dialAll(b, way{relayed: true}) }
