@@ -192,12 +192,12 @@ func TestATornLastPageTakesBackTheLastCommitOnly(t *testing.T) {
 	}
 	// bbolt's two meta pages are written in turn; a commit counts once its own is whole.
 	newest := 0
-	if metaTxid(whole[4096:]) > metaTxid(whole) {
-		newest = 4096
+	if metaTxid(whole[pageSize:]) > metaTxid(whole) {
+		newest = pageSize
 	}
 	for _, from := range []int{newest + 16, newest + 40, newest + 70} {
 		torn := append([]byte{}, whole...)
-		for i := from; i < newest+4096; i++ {
+		for i := from; i < newest+pageSize; i++ {
 			torn[i] = byte(rand.IntN(256))
 		}
 		path := filepath.Join(t.TempDir(), "events.db")
