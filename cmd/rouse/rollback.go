@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/gateway/adminapi"
+)
+
+func (a *app) rollbackCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rollback NAME [VERSION]",
+		Short: "deploy what a function was at a version",
+		Long:  "Deploy what a function was at a version: by default at the newest one that is not what it runs\nnow. Its settings stay. Traffic moves when the first instance is ready.",
+		Example: "  rouse rollback hello\n" +
+			"  rouse rollback hello 3",
+		Args: cobra.RangeArgs(1, 2),
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		name, err := rouse.ParseFunctionName(args[0])
+		if err != nil {
+			return usageError{plain(err)}
+		}
+		number := 0
+		if len(args) == 2 {
+			if number, err = strconv.Atoi(args[1]); err != nil || number < 1 {
+				return usagef("version %q: must be a number; rouse versions %s lists them", args[1], name)
+			}
+		}
+		c, err := a.client()
+		if err != nil {
+			return usageError{plain(err)}
+		}
+		defer c.Close()
+		fn, err := c.Function(cmd.Context(), name)
+		if err != nil {
+			return err
+		}
+		v, err := earlier(fn, number)
+		if err != nil {
+			return err
+		}
+		revisions, err := c.Revisions(cmd.Context(), name)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(revisions, func(r rouse.Revision) bool { return r.ID == v.Revision })
+		if i < 0 {
+			return rouse.Errorf(rouse.NotFound, "version %d of %s is gone", v.Number, name)
+		}
+		spec := revisions[i].Spec
+		spec.Version = "" // it becomes $LATEST
+		progress, began := newProgress(a.stderr), time.Now()
+		defer progress.done()
+		done, err := c.Deploy(cmd.Context(), rouse.Deployment{Name: name, Spec: spec, Wait: true}, func(words string) { progress.tick("%s: %s", name, words) })
+		if err != nil {
+			return err
+		}
+		progress.done()
+		_, err = fmt.Fprintf(a.stdout, "%s is what version %d was: %s\n", name, v.Number, outcome(done, true, time.Since(began)))
+		return err
+	}
+	return cmd
+}
+
+// earlier is the version to go back to: the one of that number or, for 0, the
+// newest that is not what the function runs now.
+func earlier(fn adminapi.FunctionView, number int) (*rouse.Version, error) {
+	if number != 0 {
+		if v := fn.Version(number); v != nil {
+			return v, nil
+		}
+		return nil, rouse.Errorf(rouse.NotFound, "function %q has no version %d", fn.Name, number)
+	}
+	for i := len(fn.Versions) - 1; i >= 0; i-- {
+		if v := &fn.Versions[i]; v.Of != fn.Latest && v.Revision != fn.Latest {
+			return v, nil
+		}
+	}
+	return nil, rouse.Errorf(rouse.NotFound, "function %q has no version but what it runs now", fn.Name)
+}
