@@ -26,6 +26,7 @@ var benchmarks = []struct {
 	{"sustained", sustained},
 	{"frozen", frozen},
 	{"cell-python", cellPython},
+	{"zygote", zygote},
 	{"cell-image", cellImage},
 	{"restart", restart},
 	{"warm-http", warmHTTP},
