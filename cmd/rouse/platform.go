@@ -115,7 +115,7 @@ func (p *platform) open(ctx context.Context) error {
 		return err
 	}
 	p.driver, p.reason, err = openDriver(ctx, p.config.Driver, base{
-		agents: agents{p.agents}, planner: bootstrap.Planner{Images: p.config.RuntimeImage}, artifacts: p.artifacts,
+		agents: agents{p.agents}, planner: bootstrap.Planner{Images: p.config.RuntimeImage, Region: p.config.Region}, artifacts: p.artifacts,
 		agent: agentFile, data: data, owner: owner, cells: p.config.Cells, log: p.log,
 		sockets: driver.Sockets(p.config.Sockets), noEntry: netns.Probe(), relay: p.config.Relay,
 	})

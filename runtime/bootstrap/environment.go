@@ -13,7 +13,7 @@ import (
 
 // environment is what rev's process sees, sorted by name. A zero entry stands
 // for an image's own runtime.
-func environment(rev rouse.Revision, e entry, l rouse.Layout) ([]string, error) {
+func (p Planner) environment(rev rouse.Revision, e entry, l rouse.Layout) ([]string, error) {
 	env := map[string]string{}
 	if e.name != "" {
 		ofCode(env, rev.Spec, e, l)
@@ -22,7 +22,7 @@ func environment(rev rouse.Revision, e entry, l rouse.Layout) ([]string, error) 
 		env["TMPDIR"] = l.Tmp
 	}
 	if rev.Spec.Contract == rouse.ContractLambda {
-		lambdaDefaults(env)
+		lambdaDefaults(env, cmp.Or(p.Region, rouse.DefaultPlace.Region))
 	} else {
 		env["HOST"] = "127.0.0.1"
 	}
@@ -70,10 +70,10 @@ func ofCode(env map[string]string, spec rouse.Spec, e entry, l rouse.Layout) {
 }
 
 // lambdaDefaults are AWS's variables that a user may change here.
-func lambdaDefaults(env map[string]string) {
+func lambdaDefaults(env map[string]string, region string) {
 	env["TZ"] = ":UTC"
-	env["AWS_REGION"] = "us-east-1"
-	env["AWS_DEFAULT_REGION"] = "us-east-1"
+	env["AWS_REGION"] = region
+	env["AWS_DEFAULT_REGION"] = region
 	// SDKs refuse to start without credentials; these open nothing.
 	env["AWS_ACCESS_KEY_ID"] = "rouse"
 	env["AWS_SECRET_ACCESS_KEY"] = "rouse"

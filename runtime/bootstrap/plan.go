@@ -11,10 +11,10 @@ import (
 
 // Plan returns the command that runs rev in a sandbox laid out as l. Argv is
 // empty when the image's own entry point is to be used. Errors are Invalid.
-func (Planner) Plan(rev rouse.Revision, l rouse.Layout) (rouse.Command, error) {
+func (p Planner) Plan(rev rouse.Revision, l rouse.Layout) (rouse.Command, error) {
 	spec := rev.Spec
 	if spec.Artifact.Image != "" {
-		env, err := environment(rev, entry{}, l)
+		env, err := p.environment(rev, entry{}, l)
 		return rouse.Command{Argv: expand(spec.Command, l), Env: env}, err
 	}
 	e, err := find(spec.Runtime)
@@ -24,7 +24,7 @@ func (Planner) Plan(rev rouse.Revision, l rouse.Layout) (rouse.Command, error) {
 	if err := compatible(spec, e); err != nil {
 		return rouse.Command{}, err
 	}
-	env, err := environment(rev, e, l)
+	env, err := p.environment(rev, e, l)
 	if err != nil {
 		return rouse.Command{}, err
 	}

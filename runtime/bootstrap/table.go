@@ -49,6 +49,8 @@ var table = []entry{
 type Planner struct {
 	// Images are base images to use instead of our own, by runtime.
 	Images map[string]string
+	// Region is what functions are told of theirs; empty is rouse.DefaultPlace's.
+	Region string
 }
 
 // Runtimes lists the names that a spec's Runtime may have.
