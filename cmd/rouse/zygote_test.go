@@ -59,8 +59,6 @@ def handler(event, context):
             "etc": [read("/etc/hosts").count("localhost"), read("/etc/resolv.conf")],
             "init": read("/proc/1/environ"),
             "files": sorted(os.readlink("/proc/self/fd/" + fd).split(":")[0] for fd in ("0", "1", "2")),
-            "parent": os.getppid(),
-            "processes": len([p for p in os.listdir("/proc") if p.isdigit()]),
             "path": sys.path,
         },
     }
