@@ -43,6 +43,8 @@ type Revision struct {
 	Function FunctionName `json:"function"`
 	Spec     Spec         `json:"spec"`
 	Created  time.Time    `json:"created"`
+	// Provisioned marks the copy from which a provisioned instance is started.
+	Provisioned bool `json:"-"`
 }
 
 // Spec is everything about a revision that its code can observe; any change

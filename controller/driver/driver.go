@@ -92,6 +92,10 @@ func Plain(rev rouse.Revision) Class {
 	}
 }
 
+// LambdaFiles is how many files a function of contract lambda may have open, as
+// on AWS.
+const LambdaFiles = 1024
+
 // Opt is the folder of a class's layers; "" when it has none.
 func (c Class) Opt(a Artifacts) (dir string, err error) {
 	if c.Layers == "" {

@@ -71,11 +71,13 @@ func (r *revision) bringUp(i *instance) (timings []rouse.Timing, err error) {
 	if err != nil {
 		return nil, err
 	}
+	rev := r.rev
 	r.mu.Lock()
 	i.id, i.sandbox = sandbox.ID(), sandbox
+	rev.Provisioned = i.provisioned
 	r.mu.Unlock()
 	clock.lap(rouse.PhaseSandbox)
-	i.endpoint, err = i.sandbox.Assign(ctx, r.rev)
+	i.endpoint, err = i.sandbox.Assign(ctx, rev)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +89,7 @@ func (r *revision) bringUp(i *instance) (timings []rouse.Timing, err error) {
 		clock.add(rouse.PhaseMount, mount)
 	}
 	clock.lap(rouse.PhaseStart)
-	i.target, err = p.config.Attach(r.rev, i.id, i.endpoint)
+	i.target, err = p.config.Attach(rev, i.id, i.endpoint)
 	if err != nil {
 		return nil, err
 	}

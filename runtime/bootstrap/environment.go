@@ -75,8 +75,8 @@ func lambdaDefaults(env map[string]string, region string) {
 	env["AWS_REGION"] = region
 	env["AWS_DEFAULT_REGION"] = region
 	// SDKs refuse to start without credentials; these open nothing.
-	env["AWS_ACCESS_KEY_ID"] = "rouse"
-	env["AWS_SECRET_ACCESS_KEY"] = "rouse"
+	env["AWS_ACCESS_KEY_ID"] = "ASIAROUSE00000000000"
+	env["AWS_SECRET_ACCESS_KEY"] = "rouse00000000000000000000000000000000000"
 	env["AWS_SESSION_TOKEN"] = "rouse"
 }
 
@@ -90,14 +90,18 @@ func fixed(rev rouse.Revision, e entry, l rouse.Layout) map[string]string {
 			"K_REVISION":      string(rev.Function) + "-" + rev.ID.Short(),
 		}
 	}
+	version, initialization := cmp.Or(rev.Spec.Version, string(rouse.Latest)), "on-demand"
+	if rev.Provisioned {
+		initialization = "provisioned-concurrency"
+	}
 	env := map[string]string{
 		"AWS_LAMBDA_RUNTIME_API":          l.RuntimeAPI,
 		"AWS_LAMBDA_FUNCTION_NAME":        string(rev.Function),
-		"AWS_LAMBDA_FUNCTION_VERSION":     string(rouse.Latest),
+		"AWS_LAMBDA_FUNCTION_VERSION":     version,
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.FormatInt(int64(rev.Spec.Memory/rouse.MB), 10),
-		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
+		"AWS_LAMBDA_INITIALIZATION_TYPE":  initialization,
 		"AWS_LAMBDA_LOG_GROUP_NAME":       "/aws/lambda/" + string(rev.Function),
-		"AWS_LAMBDA_LOG_STREAM_NAME":      rev.Created.UTC().Format("2006/01/02") + "/[$LATEST]" + string(rev.ID),
+		"AWS_LAMBDA_LOG_STREAM_NAME":      rev.Created.UTC().Format("2006/01/02") + "/[" + version + "]" + string(rev.ID),
 		"LAMBDA_TASK_ROOT":                l.Task,
 		"LAMBDA_RUNTIME_DIR":              l.Runtime,
 	}

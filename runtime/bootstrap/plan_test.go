@@ -97,7 +97,7 @@ func TestPlanSetsAWSsEnvironment(t *testing.T) {
 		"_HANDLER=app.handler", "LAMBDA_TASK_ROOT=/var/task", "LAMBDA_RUNTIME_DIR=/var/runtime",
 		"AWS_LAMBDA_RUNTIME_API=" + rouse.AddrVar, "AWS_EXECUTION_ENV=AWS_Lambda_python3.11", "AWS_DEFAULT_REGION=us-east-1",
 		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/shop", "AWS_LAMBDA_LOG_STREAM_NAME=2026/01/02/[$LATEST]" + string(rev.ID),
-		"AWS_ACCESS_KEY_ID=rouse", "HOME=/tmp", "AWS_REGION=eu-central-1", "TZ=Europe/Berlin", "MINE=a=b",
+		"AWS_ACCESS_KEY_ID=ASIAROUSE00000000000", "HOME=/tmp", "AWS_REGION=eu-central-1", "TZ=Europe/Berlin", "MINE=a=b",
 	} {
 		if !slices.Contains(cmd.Env, want) {
 			t.Errorf("no %s in %q", want, cmd.Env)
@@ -162,5 +162,28 @@ func TestUnpackRepairsAndOtherwiseTouchesNothing(t *testing.T) {
 	}
 	if b, err := os.ReadFile(helper); err != nil || string(b) == "changed" {
 		t.Errorf("a file that was changed was left (%v)", err)
+	}
+}
+
+func TestCodeIsToldItsVersionAndHowItWasStarted(t *testing.T) {
+	rev := rouse.Revision{ID: "r", Function: "f", Spec: rouse.DefaultSpec()}
+	rev.Spec.Runtime, rev.Spec.Artifact.Code, rev.Spec.Handler = "python3.11", "sha256:0", "app.handler"
+	env := func() string {
+		c, err := bootstrap.Planner{}.Plan(rev, rouse.Layout{Task: "/var/task", Runtime: "/var/runtime", Tmp: "/tmp"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(c.Env, "\n")
+	}
+	for _, want := range []string{"AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_LAMBDA_INITIALIZATION_TYPE=on-demand", "/[$LATEST]r"} {
+		if !strings.Contains(env(), want) {
+			t.Errorf("%s is missing", want)
+		}
+	}
+	rev.Spec.Version, rev.Provisioned = "7", true
+	for _, want := range []string{"AWS_LAMBDA_FUNCTION_VERSION=7", "AWS_LAMBDA_INITIALIZATION_TYPE=provisioned-concurrency", "/[7]r"} {
+		if !strings.Contains(env(), want) {
+			t.Errorf("%s is missing", want)
+		}
 	}
 }

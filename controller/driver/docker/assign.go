@@ -90,6 +90,7 @@ func (s *sandbox) plan(ctx context.Context, rev rouse.Revision, read func(contex
 	switch rev.Spec.Contract {
 	case rouse.ContractLambda:
 		l.RuntimeAPI = runtimeAPI
+		l.Limits = append(l.Limits, rouse.Limit{Resource: unix.RLIMIT_NOFILE, Soft: driver.LambdaFiles, Hard: driver.LambdaFiles})
 		if opt, err := driver.Plain(rev).Opt(s.d.Artifacts); err == nil && opt != "" {
 			l.Extensions = driver.Extensions(optDir, opt)
 		}

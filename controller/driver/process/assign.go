@@ -74,7 +74,7 @@ func (s *sandbox) launch(ctx context.Context, rev rouse.Revision) (rouse.Launch,
 	l := rouse.Launch{
 		Revision: rev.ID, Contract: rev.Spec.Contract, Command: command,
 		UID: unix.Geteuid(), GID: unix.Getegid(),
-		Limits: s.limits(), Inspect: withoutPath(s.inspect(), task),
+		Limits: s.limits(rev.Spec.Contract), Inspect: withoutPath(s.inspect(), task),
 	}
 	if s.uid >= 0 {
 		l.UID, l.GID = s.uid, s.uid
@@ -115,8 +115,11 @@ func withDefaults(env []string, defaults ...string) []string {
 	return env
 }
 
-func (s *sandbox) limits() []rouse.Limit {
-	const files = 65536
+func (s *sandbox) limits(contract rouse.Contract) []rouse.Limit {
+	files := uint64(65536)
+	if contract == rouse.ContractLambda {
+		files = driver.LambdaFiles
+	}
 	limits := []rouse.Limit{
 		{Resource: unix.RLIMIT_CORE},
 		{Resource: unix.RLIMIT_FSIZE, Soft: uint64(s.tmp), Hard: uint64(s.tmp)},
