@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/rousehq/rouse/gateway/jobs"
+)
+
+// later submits an event and returns where its job is.
+func (s *server) later(name, event, query string) (poll string) {
+	s.t.Helper()
+	resp, err := http.Post(s.url+"/api/v1/functions/"+name+"/jobs?"+query, "application/json", strings.NewReader(event))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusAccepted {
+		s.t.Fatalf("submitting: %s", resp.Status)
+	}
+	return s.url + resp.Header.Get("Location")
+}
+
+// jobEnd waits for a job's end.
+func (s *server) jobEnd(poll string) (j jobs.JobView) {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, poll, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("Prefer", "wait=30")
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&j); err != nil || !j.Status.Done() {
+		s.t.Fatalf("%s: %+v, %v", poll, j, err)
+	}
+	return j
+}
+
+func TestAJobIsRunAndEndsAsItsFunctionDoes(t *testing.T) {
+	s := serve(t)
+	s.deploy("echo")
+	s.deploy("web", "--contract", "http")
+	if j := s.jobEnd(s.later("echo", `{"print":"x"}`, "")); j.Condition != "Success" || !strings.Contains(string(j.Result), `"said":"x"`) || j.Attempts != 1 {
+		t.Errorf("a good one: %+v", j)
+	}
+	if j := s.jobEnd(s.later("web", `x`, "")); j.Condition != "Success" || j.Code != http.StatusOK || j.Size == 0 {
+		t.Errorf("one of contract http: %+v", j)
+	}
+	if j := s.jobEnd(s.later("echo", `{"exit":3}`, "max_attempts=1")); j.Condition != "RetriesExhausted" || j.Error == nil {
+		t.Errorf("a crash: %+v", j)
+	}
+	waiting := s.later("echo", `{}`, "delay=1h")
+	if r := s.rouse("rm", "echo"); r.code != exitFailed || !strings.Contains(r.stderr, "has 1 jobs that have not ended") {
+		t.Errorf("rm with a job: %+v", r)
+	}
+	s.must("rm", "--force", "echo")
+	if j := s.jobEnd(waiting); j.Condition != "FunctionDeleted" {
+		t.Errorf("after rm --force: %+v", j)
+	}
+}
