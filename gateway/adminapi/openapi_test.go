@@ -206,6 +206,7 @@ func fieldsOf(t reflect.Type) (fields map[string]reflect.Type, required []string
 		for f := range t.Fields() {
 			name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 			switch {
+			case name == "-":
 			case f.Anonymous:
 				walk(f.Type)
 			case !strings.HasPrefix(options, "omit"):

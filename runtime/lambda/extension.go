@@ -198,7 +198,8 @@ func (t *Target) dismiss(reason string) {
 // extensionFailed takes an extension's word that it cannot go on.
 func (t *Target) extensionFailed(x *extension, kind, said string) {
 	t.mu.Lock()
-	id, then := "", func() {}
+	id := ""
+	var then func()
 	if t.current != nil {
 		id = "RequestId: " + t.current.ev.ID + " "
 	}

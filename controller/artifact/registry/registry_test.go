@@ -349,8 +349,7 @@ func TestALayerIsReadFromWhereverTheRegistryHasIt(t *testing.T) {
 	l := got.Layers[0]
 
 	// Somewhere else, where the credentials are nobody's business.
-	var elsewhere *httptest.Server
-	elsewhere = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "" {
 			t.Error("credentials went elsewhere")
 		}
