@@ -114,6 +114,8 @@ type JobResult struct {
 	File   bool        `json:"file,omitempty"`   // it lies in a file
 	Status int         `json:"status,omitempty"` // http contract
 	Header http.Header `json:"header,omitempty"`
+	// Version is what answered: $LATEST or a number.
+	Version Qualifier `json:"version,omitempty"`
 	// Omitted says why the answer was not kept.
 	Omitted string `json:"omitted,omitempty"`
 }

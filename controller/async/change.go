@@ -131,7 +131,9 @@ func (e *Engine) RedriveAll(ctx context.Context, fn rouse.FunctionName, most int
 func (e *Engine) forgetEnd(t *queue.Tx, q *queue.Queue, j *Job, seq uint64) {
 	t.Delete(endedKey(q, seq))
 	t.Delete(seqKey('P', seq))
-	t.Delete(seqKey('O', seq))
+	for _, p := range promises(t, seq) {
+		takeNotice(t, q, p)
+	}
 	t.Delete(timeKey('X', j.KeptUntil, bigEndian(seq)...))
 }
 

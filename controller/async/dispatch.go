@@ -173,7 +173,6 @@ func (d *dispatcher) unpromise() {
 
 // take leases jobs. Those that must not run any more have ended instead.
 func (d *dispatcher) take(ctx context.Context, most int, c Capacity) (runs []*run, ended []*Job, err error) {
-	policy := d.e.cfg.Policy(d.fn)
 	err = d.e.qs.Update(ctx, func(t *queue.Tx) error {
 		runs, ended = nil, nil
 		now := t.Now()
@@ -185,7 +184,7 @@ func (d *dispatcher) take(ctx context.Context, most int, c Capacity) (runs []*ru
 			if err != nil {
 				return err
 			}
-			maxAge := policy.of(&j.Request).MaxAge
+			maxAge := d.e.cfg.Policy(&j.Request).of(&j.Request).MaxAge
 			switch {
 			case c.Zero:
 				j.JobStatus = end(j.JobStatus, now, rouse.JobFailed, rouse.JobZeroReservedConcurrency)
@@ -237,19 +236,19 @@ func (d *dispatcher) run(r *run) {
 	e.cfg.Observer.JobStarted(d.fn, r.waited)
 	e.cfg.Log.LogAttrs(r.ctx, slog.LevelDebug, "job started", slog.String("job", r.job.ID), slog.String("function", string(d.fn)), slog.Int("attempt", r.job.Attempts))
 	out, err := e.cfg.Invoker.Invoke(r.ctx, Attempt{ID: r.job.ID, Number: r.job.Attempts, Request: &r.job.Request})
-	d.note(err)
+	d.note(&r.job.Request, err)
 	e.conclude(d, r, &out, err)
 }
 
 // note has the queue rest after refusals.
-func (d *dispatcher) note(err error) {
+func (d *dispatcher) note(r *Request, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch rouse.CodeOf(err) {
 	case rouse.Throttled, rouse.Unavailable, rouse.Timeout:
 		if err != nil {
 			d.refusals++
-			d.gate = d.e.qs.Clock().Now().Add(double(d.e.cfg.Policy(d.fn).RefuseFirst, d.refusals-1, mostGate))
+			d.gate = d.e.qs.Clock().Now().Add(double(d.e.cfg.Policy(r).RefuseFirst, d.refusals-1, mostGate))
 			return
 		}
 	}

@@ -9,7 +9,8 @@
 //	J seq            → JSON of the job's status; missing until it is first run
 //	P seq            → what the function answered, unless it is large and lies in a file
 //	E q ^seq         → the jobs of a function that have ended, newest first; one byte, the state
-//	O seq            → JSON of a notice: somebody is still to be told of the job's end
+//	O seq target     → JSON of a notice: target is still to be told of the job's end
+//	T q time seq target → when that is due
 //	X time seq       → when an ended job is forgotten
 //	I q key          → an idempotency key's job, and until when it counts
 //	Y time q key     → when an idempotency key is forgotten
@@ -48,11 +49,20 @@ type Capacity struct {
 
 // Ender is told of jobs that have ended.
 type Ender interface {
-	// Wants says whether anybody is to be told of the job's end. It must not block.
-	Wants(j *Job) bool
-	// Ended tells them. It is called at least once, and again later when it
-	// returns an error. The job has its request and its result.
-	Ended(ctx context.Context, j *Job) error
+	// Wants names those who are to be told of the job's end, each once. It must
+	// not block.
+	Wants(j *Job) []string
+	// Ended tells one of them. It is called at least once, and again later when
+	// it returns an error, unless that is Invalid: then it never can be told.
+	Ended(ctx context.Context, e End) error
+}
+
+// End is what somebody is told.
+type End struct {
+	Job    *Job
+	Target string // one of those that Wants named
+	// Answer reads what the function answered; nil when nothing was kept.
+	Answer func() ([]byte, error)
 }
 
 // Observer is told of what happens, to measure it. Its methods must not block.
@@ -63,6 +73,9 @@ type Observer interface {
 	// JobEnded tells of an end, JobRetried of an attempt that is not the last.
 	JobEnded(fn rouse.FunctionName, c Condition)
 	JobRetried(fn rouse.FunctionName)
+	// JobTold tells how an attempt went to tell target of an end; over when there
+	// will be no other one.
+	JobTold(fn rouse.FunctionName, target string, err error, over bool)
 }
 
 // Config is what an engine works with. Ender, Observer and Policy may be nil.
@@ -71,9 +84,10 @@ type Config struct {
 	Dir     string // for large results
 	Clock   *queue.Clock
 	Invoker Invoker
-	Ender   Ender
-	// Policy says how a function's jobs are retried; nil is DefaultPolicy for all.
-	Policy   func(rouse.FunctionName) Policy
+	// Ender makes the one who is told of ends, and may keep the engine for later.
+	Ender func(*Engine) Ender
+	// Policy says how a job is retried; nil is DefaultPolicy for all. It must not block.
+	Policy   func(*Request) Policy
 	Observer Observer
 	// KeepResults is how long a job that has ended is kept; 0 is a day. Those
 	// that did not succeed are kept for KeepDead; 0 is 14 days.

@@ -26,7 +26,7 @@ func (e *Engine) conclude(d *dispatcher, r *run, out *Outcome, err error) {
 		if cancelled {
 			r.job.JobStatus = end(before, now, rouse.JobCancelled, rouse.JobWasCancelled)
 		} else {
-			p := e.cfg.Policy(d.fn).of(&r.job.Request)
+			p := e.cfg.Policy(&r.job.Request).of(&r.job.Request)
 			r.job.JobStatus = p.after(now, since(r.job), before, out, err)
 		}
 		saved := e.record(d.q, r, out)
@@ -91,7 +91,7 @@ func (e *Engine) keepAnswer(j *Job, out *Outcome) ([]byte, error) {
 	if j.State == rouse.JobCancelled || out.Payload == nil && out.Status == 0 {
 		return nil, nil
 	}
-	j.Result = &Result{Size: len(out.Payload), Status: out.Status, Header: out.Header}
+	j.Result = &Result{Size: len(out.Payload), Status: out.Status, Header: out.Header, Version: out.Version}
 	switch {
 	case rouse.Bytes(len(out.Payload)) > e.cfg.MaxResult:
 		j.Result.Omitted = fmt.Sprintf("the answer is over the limit of %s", e.cfg.MaxResult)
@@ -118,8 +118,10 @@ func (e *Engine) finishTx(t *queue.Tx, q *queue.Queue, j *Job, answer []byte) {
 	if len(answer) > 0 {
 		t.Put(seqKey('P', seq), answer)
 	}
-	if e.cfg.Ender != nil && e.cfg.Ender.Wants(j) {
-		t.Put(seqKey('O', seq), notice{}.encode())
+	if e.ender != nil {
+		for _, target := range e.ender.Wants(j) {
+			putNotice(t, q, promise{seq, target}, notice{})
+		}
 	}
 }
 
@@ -143,6 +145,9 @@ func (e *Engine) ended(j *Job) {
 	e.cfg.Log.LogAttrs(context.Background(), level, "job ended", attrs...)
 	if seq, err := queue.Seq(j.ID); err == nil {
 		e.watch.changed(seq)
+	}
+	if e.ender == nil || len(e.ender.Wants(j)) == 0 {
+		return
 	}
 	select {
 	case e.untold <- struct{}{}:

@@ -21,6 +21,7 @@ const prefix = "fn/"
 // Engine runs jobs. Make one with Open.
 type Engine struct {
 	cfg     Config
+	ender   Ender // nil when nobody wants to know
 	qs      *queue.Queues
 	files   files
 	watch   watchers
@@ -50,6 +51,9 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e.life, e.end = context.WithCancel(context.Background())
 	e.running, e.abort = context.WithCancel(context.Background())
+	if cfg.Ender != nil {
+		e.ender = cfg.Ender(e)
+	}
 	if err := e.takeBack(ctx); err != nil {
 		return nil, err
 	}
@@ -62,7 +66,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 		}
 	}
 	e.work.Go(e.keep)
-	if cfg.Ender != nil {
+	if e.ender != nil {
 		e.work.Go(e.tell)
 	}
 	return e, nil
@@ -82,7 +86,7 @@ func setDefaults(cfg *Config) {
 		cfg.MaxResult = 64 * rouse.MB
 	}
 	if cfg.Policy == nil {
-		cfg.Policy = func(rouse.FunctionName) Policy { return DefaultPolicy() }
+		cfg.Policy = func(*Request) Policy { return DefaultPolicy() }
 	}
 	if cfg.Observer == nil {
 		cfg.Observer = unobserved{}
@@ -214,3 +218,5 @@ func (unobserved) JobAccepted(rouse.FunctionName)               {}
 func (unobserved) JobStarted(rouse.FunctionName, time.Duration) {}
 func (unobserved) JobEnded(rouse.FunctionName, Condition)       {}
 func (unobserved) JobRetried(rouse.FunctionName)                {}
+
+func (unobserved) JobTold(rouse.FunctionName, string, error, bool) {}

@@ -42,7 +42,8 @@ type Attempt struct {
 // Outcome is how an attempt ended in which the function had its say.
 type Outcome struct {
 	Payload []byte
-	Status  int // http contract
+	Version rouse.Qualifier // that ran: $LATEST or a number
+	Status  int             // http contract
 	Header  http.Header
 	// Failure is set when the function failed; Payload may then describe how.
 	Failure *Failure

@@ -88,7 +88,7 @@ func (e *Engine) forget(t *queue.Tx, due []byte) (file string) {
 	if err != nil || !j.State.Done() {
 		return ""
 	}
-	if t.Get(seqKey('O', seq)) != nil {
+	if len(promises(t, seq)) > 0 {
 		j.KeptUntil = t.Now().Add(time.Hour)
 		putStatus(t, seq, j.JobStatus)
 		t.Put(timeKey('X', j.KeptUntil, bigEndian(seq)...), []byte{})

@@ -13,6 +13,7 @@ type jobs struct {
 	accepted *prometheus.CounterVec
 	ended    *prometheus.CounterVec
 	retries  *prometheus.CounterVec
+	told     *prometheus.CounterVec
 	waited   prometheus.Histogram
 	commits  prometheus.Histogram
 }
@@ -31,6 +32,10 @@ func newJobs() jobs {
 			Name: "rouse_job_retries_total",
 			Help: "Attempts of jobs after which another one is made, by function.",
 		}, []string{"function"}),
+		told: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rouse_job_deliveries_total",
+			Help: "Attempts to tell of jobs' ends, by function, target (webhook, destination, dead_letter) and outcome: ok, failed (another attempt follows) or given_up.",
+		}, []string{"function", "target", "outcome"}),
 		waited: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "rouse_job_wait_seconds",
 			Help:    "How long jobs waited after they could have been run.",
@@ -45,13 +50,14 @@ func newJobs() jobs {
 }
 
 func (j jobs) all() []prometheus.Collector {
-	return []prometheus.Collector{j.accepted, j.ended, j.retries, j.waited, j.commits}
+	return []prometheus.Collector{j.accepted, j.ended, j.retries, j.told, j.waited, j.commits}
 }
 
 func (j jobs) forget(labels prometheus.Labels) {
 	j.accepted.DeletePartialMatch(labels)
 	j.ended.DeletePartialMatch(labels)
 	j.retries.DeletePartialMatch(labels)
+	j.told.DeletePartialMatch(labels)
 }
 
 // JobAccepted counts a job that is on disk.
@@ -72,6 +78,18 @@ func (m *Metrics) JobEnded(fn rouse.FunctionName, c rouse.JobCondition) {
 
 // JobRetried counts an attempt that is not the last.
 func (m *Metrics) JobRetried(fn rouse.FunctionName) { m.jobs.retries.WithLabelValues(string(fn)).Inc() }
+
+// JobTold counts an attempt to tell target of a job's end.
+func (m *Metrics) JobTold(fn rouse.FunctionName, target string, err error, over bool) {
+	outcome := "ok"
+	if err != nil && over {
+		outcome = "given_up"
+	} else if err != nil {
+		outcome = "failed"
+	}
+	m.of(fn) // so that a deleted function's series go
+	m.jobs.told.WithLabelValues(string(fn), target, outcome).Inc()
+}
 
 // Committed tells how long a commit of events took.
 func (m *Metrics) Committed(took time.Duration) { m.jobs.commits.Observe(took.Seconds()) }
