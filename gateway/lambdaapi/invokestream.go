@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 
@@ -45,7 +46,11 @@ func (a *api) streamEnd(c *gateway.Call) error {
 	}
 	ev.Report = new(rouse.Report)
 	out := newChunks(c)
-	ev.Stream = func(contentType string) io.Writer { return out }
+	ev.Stream = func(string) io.Writer {
+		// A client that does not read cannot hold the instance beyond its event.
+		_ = out.control.SetWriteDeadline(time.Now().Add(c.Revision.Spec.Timeout.D())) // what cannot do it has no client
+		return out
+	}
 	lease := c.Lease
 	c.Lease = nil // Invoke takes it over
 	result, err := gateway.Invoke(c.Request.Context(), lease, ev)
@@ -113,6 +118,7 @@ func (s *chunks) complete(code, details string, log []byte) {
 	if err != nil {
 		panic("lambdaapi: an event that cannot be encoded: " + err.Error())
 	}
+	_ = s.control.SetWriteDeadline(time.Time{}) // of what came before
 	s.send("InvokeComplete", "application/json", b)
 }
 

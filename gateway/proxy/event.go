@@ -25,6 +25,8 @@ func (p *Proxy) invoke(c *gateway.Call) error {
 		Payload: p.Event(c, began),
 		TraceID: c.Request.Header.Get("X-Amzn-Trace-Id"),
 	}
+	stream := Stream{call: c, before: func(h http.Header) { gateway.SetTimings(h, lease, began) }}
+	ev.Stream = stream.Open
 	c.Lease = nil // gateway.Invoke releases it, perhaps after this call has ended
 	result, err := gateway.Invoke(c.Request.Context(), lease, ev)
 	if err != nil {
@@ -32,6 +34,9 @@ func (p *Proxy) invoke(c *gateway.Call) error {
 	}
 	if result.Failure != nil {
 		return gateway.HandlerFailed(result.Failure)
+	}
+	if result.Streamed {
+		return stream.Close()
 	}
 	reply, err := parseReply(result.Payload)
 	if err != nil {

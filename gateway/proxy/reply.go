@@ -28,13 +28,12 @@ func parseReply(payload []byte) (*reply, error) {
 		return &reply{status: http.StatusOK, header: http.Header{}}, nil
 	}
 	if !valid(payload) {
-		if prelude, body, ok := bytes.Cut(payload, eightNULs); ok && valid(prelude) && isObject(prelude) {
-			rep := &reply{status: http.StatusOK, header: http.Header{}}
-			if err := members(prelude, rep.member); err != nil {
+		if prelude, body, ok := bytes.Cut(payload, eightNULs); ok {
+			rep, err := parsePrelude(prelude)
+			if err != nil {
 				return nil, err
 			}
 			rep.body = body
-			rep.header["Content-Type"] = orElse(rep.header["Content-Type"], "application/octet-stream")
 			return rep, nil
 		}
 		return nil, malformed("the result is not JSON")
@@ -67,6 +66,19 @@ func parseReply(payload []byte) (*reply, error) {
 		header: http.Header{"Content-Type": {"application/json"}},
 		body:   payload,
 	}, nil
+}
+
+// parsePrelude reads what comes before the body of a streamed answer.
+func parsePrelude(prelude []byte) (*reply, error) {
+	if !valid(prelude) || !isObject(prelude) {
+		return nil, malformed("its prelude is not a JSON object")
+	}
+	rep := &reply{status: http.StatusOK, header: http.Header{}}
+	if err := members(prelude, rep.member); err != nil {
+		return nil, err
+	}
+	rep.header["Content-Type"] = orElse(rep.header["Content-Type"], "application/octet-stream")
+	return rep, nil
 }
 
 // member takes in one member of a response object.
