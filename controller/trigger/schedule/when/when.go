@@ -38,8 +38,8 @@ func Parse(text string, zone *time.Location) (*Expression, error) {
 	if len(text) > maxText {
 		return nil, rouse.Errorf(rouse.Invalid, "when: %d characters, at most %d are allowed", len(text), maxText)
 	}
-	lead := len(text) - len(strings.TrimLeft(text, " \t"))
-	s := source{text: strings.TrimRight(text, " \t"), from: lead}
+	text = strings.TrimRight(text, " \t")
+	s := source{text: text, from: len(text) - len(strings.TrimLeft(text, " \t"))}
 	e := &Expression{zone: zone}
 	var err error
 	switch word, inside, called := s.call(); {
