@@ -61,7 +61,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.AddGroup(&cobra.Group{ID: "functions", Title: "Functions:"}, &cobra.Group{ID: "platform", Title: "The platform:"})
 	for _, cmd := range []*cobra.Command{
-		a.deployCommand(), a.invokeCommand(), a.lsCommand(), a.psCommand(), a.logsCommand(), a.scaleCommand(),
+		a.deployCommand(), a.invokeCommand(), a.benchCommand(), a.lsCommand(), a.psCommand(), a.logsCommand(), a.scaleCommand(),
 		a.publishCommand(), a.versionsCommand(), a.aliasCommand(), a.rollbackCommand(), a.rmCommand(),
 	} {
 		cmd.GroupID = "functions"

@@ -43,6 +43,7 @@ type Driver struct {
 	mu     sync.Mutex
 	stock  stock
 	budget driver.Budget // nil is as much as there is
+	moved  chan struct{} // closed at the next change of the stock, when somebody waits for one
 }
 
 var (
@@ -96,18 +97,20 @@ func (d *Driver) Collect(ctx context.Context, specs []rouse.Spec) (int, error) {
 
 // Make is MakeFor on behalf of nobody in particular.
 func (d *Driver) Make(ctx context.Context, c driver.Class) (driver.Sandbox, error) {
-	return d.MakeFor(ctx, c, "")
+	return d.MakeFor(ctx, c, "", "")
 }
 
 // MakeFor returns a spare zygote or cell at once, makes one when there is none for the
 // holder, and makes a sandbox of the class itself when a cell will not do or
-// cannot be made.
-func (d *Driver) MakeFor(ctx context.Context, c driver.Class, holder rouse.RevisionID) (driver.Sandbox, error) {
-	if s := d.spareZygote(ctx, c, holder); s != nil {
-		return s, nil
+// cannot be made. from excludes what is better.
+func (d *Driver) MakeFor(ctx context.Context, c driver.Class, holder rouse.RevisionID, from rouse.Tier) (driver.Sandbox, error) {
+	if from == "" || from == rouse.TierZygote {
+		if s := d.spareZygote(ctx, c, holder); s != nil {
+			return s, nil
+		}
 	}
 	class, ok := d.inner.CellFor(ctx, c)
-	if ok {
+	if ok && from != rouse.TierCold {
 		if s := d.take(class, holder); s != nil {
 			return s, nil
 		}
@@ -217,6 +220,7 @@ func (d *Driver) Cells() rouse.Cells {
 func (d *Driver) do(change func(*stock)) {
 	d.mu.Lock()
 	change(&d.stock)
+	d.stock.sated = false
 	d.mu.Unlock()
 	select {
 	case d.wake <- struct{}{}:

@@ -25,6 +25,7 @@ func (d *Driver) refill() {
 		cells := d.inner.NoCells() == ""
 		d.mu.Lock()
 		next := d.stock.next(time.Now(), cells)
+		d.tell()
 		d.mu.Unlock()
 		switch {
 		case next.remove != nil:

@@ -97,7 +97,7 @@ func TestASecondFunctionFindsASpareBesideABurst(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		d := open(t, &maker{}, 4)
 		tier := func(holder rouse.RevisionID) rouse.Tier {
-			s, err := d.MakeFor(t.Context(), plain, holder)
+			s, err := d.MakeFor(t.Context(), plain, holder, "")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -34,6 +34,7 @@ type stock struct {
 	// reclaiming counts the spares of an earlier process that may come back.
 	reclaiming int
 	shed       rouse.Bytes // that spares have to give up
+	sated      bool        // nothing was missing when it was last looked at, and nothing has changed since
 }
 
 // kind is the spares of one class.
@@ -169,6 +170,7 @@ func (s *stock) next(now time.Time, cells bool) step {
 			missing, class = k, classes[i]
 		}
 	}
+	s.sated = missing == nil && s.busy+s.reclaiming == 0 && !s.making()
 	switch {
 	case missing == nil || s.busy > 0 || s.reclaiming > 0 || s.shed > 0: // whoever changes that wakes us
 		return step{wait: look}
@@ -177,6 +179,16 @@ func (s *stock) next(now time.Time, cells bool) step {
 	}
 	missing.making++
 	return step{make: class}
+}
+
+// making says whether a spare is being made.
+func (s *stock) making() bool {
+	for _, k := range s.kinds {
+		if k.making > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // shedding is the next spare that has to give up its memory, the one of the

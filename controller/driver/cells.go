@@ -71,8 +71,13 @@ type Stock interface {
 	// Fund has the memory of the spares come from b. It is called before List.
 	Fund(b Budget)
 	// MakeFor is Make on behalf of one revision, which gets no more than its share
-	// of the spares while others want some.
-	MakeFor(ctx context.Context, c Class, holder rouse.RevisionID) (Sandbox, error)
+	// of the spares while others want some. It uses nothing better than from; ""
+	// is the best there is.
+	MakeFor(ctx context.Context, c Class, holder rouse.RevisionID, from rouse.Tier) (Sandbox, error)
+	// Await blocks until a start of class c from that tier would find what it
+	// begins with, and no spare is being made. It is an Invalid error when there
+	// can be no such start, with the reason.
+	Await(ctx context.Context, c Class, from rouse.Tier) error
 	// Shed has spares go that are worth n bytes; 0 is what takes back the wish.
 	// It does not wait for it.
 	Shed(n rouse.Bytes)

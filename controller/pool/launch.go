@@ -103,7 +103,7 @@ func (r *revision) bringUp(i *instance) (timings []rouse.Timing, err error) {
 
 func (p *Pool) make(ctx context.Context, rev rouse.Revision) (driver.Sandbox, error) {
 	if p.stock != nil {
-		return p.stock.MakeFor(ctx, driver.Plain(rev), rev.ID)
+		return p.stock.MakeFor(ctx, driver.Plain(rev), rev.ID, p.arranged.take(rev.ID, time.Now()))
 	}
 	return p.config.Driver.Make(ctx, driver.Plain(rev))
 }

@@ -59,6 +59,8 @@ type Pool struct {
 	ended     bool           // nothing is spawned any more
 	work      sync.WaitGroup // starts, stops and watches
 
+	arranged arranged // starts
+
 	closing atomic.Bool
 	left    chan struct{} // has a token after an instance has gone
 }

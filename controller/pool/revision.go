@@ -19,7 +19,8 @@ type revision struct {
 	mu     sync.Mutex
 	state  state
 	timer  *time.Timer
-	nested bool // as the ledger was told
+	nested bool          // as the ledger was told
+	moved  chan struct{} // closed at the next decision, when somebody waits for one
 	// What eviction weighs: how often requests come, and how long a start takes.
 	arrivals    uint64
 	first, last time.Time
@@ -219,6 +220,10 @@ func (r *revision) do(decide func(*state, time.Time) actions) {
 	now := time.Now()
 	a := decide(&r.state, now)
 	then := r.book(now, &a)
+	if r.moved != nil {
+		close(r.moved)
+		r.moved = nil
+	}
 	r.mu.Unlock()
 	r.act(a, then)
 }

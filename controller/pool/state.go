@@ -262,6 +262,24 @@ func (s *state) evict(now time.Time, i *instance) (bool, actions) {
 	return true, s.settle(now, s.drain(i, actions{}))
 }
 
+// letGo drains what nobody uses, unless somebody uses the rest: with force that
+// is drained, too, and finishes what it has.
+func (s *state) letGo(now time.Time, force bool) (busy bool, a actions) {
+	busy = s.waiters.len+s.starting+s.asked > 0
+	for i := range s.instances {
+		busy = busy || i.inUse > 0
+	}
+	if busy && !force {
+		return true, a
+	}
+	for i := range s.instances {
+		if i.state == rouse.Ready {
+			a = s.drain(i, a)
+		}
+	}
+	return busy, s.settle(now, a)
+}
+
 // end drains i; at once ends it in the middle of its requests.
 func (s *state) end(now time.Time, i *instance, atOnce bool) actions {
 	var a actions

@@ -33,6 +33,7 @@ type platform struct {
 	instances []rouse.Instance
 	uploaded  []byte
 	query     LogQuery
+	arranged  []rouse.Tier
 	lines     iter.Seq2[LogLine, error]
 
 	deployErr error
@@ -190,6 +191,14 @@ func (p *platform) StopInstance(id rouse.InstanceID) error {
 		}
 	}
 	return rouse.Errorf(rouse.NotFound, "instance %s: not found", id)
+}
+
+func (p *platform) Arrange(_ context.Context, _ rouse.RevisionID, from rouse.Tier, force bool) error {
+	p.arranged = append(p.arranged, from)
+	if from == rouse.TierCell && !force {
+		return rouse.Errorf(rouse.Conflict, "the function is busy")
+	}
+	return nil
 }
 
 func (p *platform) Stats() Stats {

@@ -2,6 +2,7 @@ package adminapi
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,5 +81,28 @@ func TestBadInvocationsReachNoInstance(t *testing.T) {
 		if status, body := call(t, s, "POST", "/api/v1/functions/"+tt.path, tt.body); status != tt.status || !strings.Contains(body, tt.want) {
 			t.Errorf("%s with %.20q: %d %s", tt.path, tt.body, status, body)
 		}
+	}
+}
+
+func TestANextStartIsArranged(t *testing.T) {
+	p := newPlatform()
+	s := serve(t, p)
+	for _, c := range []struct {
+		path, body string
+		status     int
+	}{
+		{"hello/next-start", `{"from":"cold"}`, http.StatusNoContent},
+		{"web/next-start?qualifier=$LATEST", `{"from":"cell","force":true}`, http.StatusNoContent},
+		{"hello/next-start", `{"from":"cell"}`, http.StatusConflict},
+		{"hello/next-start", `{"form":"cell"}`, http.StatusBadRequest},
+		{"hello/next-start?qualifier=nobody", `{"from":"cell"}`, http.StatusNotFound},
+		{"nobody/next-start", `{"from":"cell"}`, http.StatusNotFound},
+	} {
+		if status, body := call(t, s, http.MethodPut, "/api/v1/functions/"+c.path, c.body); status != c.status {
+			t.Errorf("%s %s: %d %s", c.path, c.body, status, body)
+		}
+	}
+	if want := []rouse.Tier{rouse.TierCold, rouse.TierCell, rouse.TierCell}; !slices.Equal(p.arranged, want) {
+		t.Errorf("arranged %v, want %v", p.arranged, want)
 	}
 }

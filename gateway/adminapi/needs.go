@@ -40,13 +40,17 @@ type Catalog interface {
 	Versioner
 }
 
-// Pool is what the API needs of whoever runs the instances. Nothing blocks.
+// Pool is what the API needs of whoever runs the instances. Nothing but Arrange blocks.
 type Pool interface {
 	Instances() []rouse.Instance
 	Waiting(fn rouse.FunctionName) int
 	// StopInstance begins to drain one instance.
 	StopInstance(id rouse.InstanceID) error
 	Stats() Stats
+	// Arrange blocks until the next request of a revision would begin with from,
+	// for which it stops what is idle, and with force what has finished. A revision
+	// that is busy is a Conflict without force; what cannot be is Invalid.
+	Arrange(ctx context.Context, rev rouse.RevisionID, from rouse.Tier, force bool) error
 }
 
 // Stats are the platform's sums.

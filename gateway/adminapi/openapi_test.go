@@ -68,6 +68,7 @@ var described = map[string]reflect.Type{
 	"FunctionView":     reflect.TypeFor[FunctionView](),
 	"Revision":         reflect.TypeFor[rouse.Revision](),
 	"Version":          reflect.TypeFor[rouse.Version](),
+	"NextStart":        reflect.TypeFor[NextStart](),
 	"Publication":      reflect.TypeFor[Publication](),
 	"Alias":            reflect.TypeFor[rouse.Alias](),
 	"Instance":         reflect.TypeFor[rouse.Instance](),
@@ -196,7 +197,7 @@ func TestSchemasAreTheGoTypes(t *testing.T) {
 }
 
 // asked are shapes of requests, which may leave out what answers always have.
-var asked = map[string]bool{"Deployment": true, "Spec": true, "Settings": true, "Publication": true, "Alias": true}
+var asked = map[string]bool{"Deployment": true, "Spec": true, "Settings": true, "Publication": true, "NextStart": true, "Alias": true}
 
 // fieldsOf is jsonFields with the keys that are always written.
 func fieldsOf(t reflect.Type) (fields map[string]reflect.Type, required []string) {

@@ -25,6 +25,7 @@ func (a *api) routes() []route {
 		{http.MethodDelete, "/api/v1/functions/{name}/aliases/{alias}", a.deleteAlias},
 		{http.MethodPost, "/api/v1/functions/{name}/invocations", a.invoke},
 		{http.MethodPost, "/api/v1/functions/{name}/jobs", a.submit},
+		{http.MethodPut, "/api/v1/functions/{name}/next-start", a.putNextStart},
 		{http.MethodGet, "/api/v1/functions/{name}/logs", a.logs},
 		{http.MethodPost, "/api/v1/artifacts", a.upload},
 		{http.MethodGet, "/api/v1/instances", a.listInstances},

@@ -59,6 +59,13 @@ type Status struct {
 	Started      string         `json:"started"`
 }
 
+// NextStart says what the next request of a function is to begin with, so that
+// it can be measured.
+type NextStart struct {
+	From  rouse.Tier `json:"from"`
+	Force bool       `json:"force"` // even if it is busy: what runs is finished first
+}
+
 // Publication asks for a version of $LATEST.
 type Publication struct {
 	Description string `json:"description"`
