@@ -34,6 +34,11 @@ func (p Place) LayerARN(layer, version string) string {
 	return arn
 }
 
+// QueueARN is a queue's.
+func (p Place) QueueARN(name string) string {
+	return "arn:aws:sqs:" + p.Region + ":" + p.Account + ":" + name
+}
+
 // Validate says which part is wrong and what is allowed.
 func (p Place) Validate() error {
 	if !region.MatchString(p.Region) {

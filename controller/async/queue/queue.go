@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"encoding/json"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,25 +14,17 @@ const (
 	maxDelay = 366 * 24 * time.Hour
 )
 
-// Definition is how a queue behaves. Its JSON is what table Q has.
-type Definition struct {
-	Number  uint32    `json:"number"`
-	Created time.Time `json:"created"`
+// The words that others share.
+type (
+	// Definition is how a queue behaves. Its JSON is what table Q has.
+	Definition = rouse.QueueDefinition
+	// Counts are how many messages a queue has.
+	Counts = rouse.QueueCounts
+	// Message is one message. Package async keeps JSON of its own in Attributes.
+	Message = rouse.Message
+)
 
-	FIFO       bool           `json:"fifo,omitempty"`
-	Delay      rouse.Duration `json:"delay,omitempty"`      // before a message becomes ready
-	Visibility rouse.Duration `json:"visibility,omitempty"` // how long a lease lasts that says nothing else
-	Retention  rouse.Duration `json:"retention,omitempty"`  // after it a message is dropped; 0 keeps it
-	// MaxReceives moves a message to DeadLetters instead of a receiver once it
-	// has been received so often; 0 never does.
-	MaxReceives int    `json:"max_receives,omitempty"`
-	DeadLetters string `json:"dead_letters,omitempty"` // a queue's name
-	// Tags and Extra belong to whoever made the queue.
-	Tags  map[string]string `json:"tags,omitempty"`
-	Extra json.RawMessage   `json:"extra,omitempty"`
-}
-
-func (d Definition) validate() error {
+func validate(d Definition) error {
 	switch {
 	case d.Delay < 0 || d.Delay.D() > maxDelay:
 		return rouse.Errorf(rouse.Invalid, "delay %s: must be 0 to %s", d.Delay, rouse.Duration(maxDelay))
@@ -48,16 +39,6 @@ func (d Definition) validate() error {
 	}
 	return nil
 }
-
-// Counts are how many messages a queue has.
-type Counts struct {
-	Ready   int `json:"ready"`
-	Waiting int `json:"waiting"` // for their time
-	Leased  int `json:"leased"`
-}
-
-// All are all messages.
-func (c Counts) All() int { return c.Ready + c.Waiting + c.Leased }
 
 // Queue is one queue. Make it with Queues.Create.
 type Queue struct {

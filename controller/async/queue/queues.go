@@ -155,7 +155,7 @@ func (qs *Queues) All(prefix string) []*Queue {
 // Create makes a queue and blocks until it is on disk. A name that is taken is
 // a Conflict error, with the queue that has it.
 func (qs *Queues) Create(ctx context.Context, name string, d Definition) (*Queue, error) {
-	if err := d.validate(); err != nil {
+	if err := validate(d); err != nil {
 		return nil, err
 	}
 	if name == "" || len(name) > maxName {
@@ -204,7 +204,8 @@ func (qs *Queues) Change(ctx context.Context, q *Queue, edit func(*Definition) e
 		return err
 	}
 	d.Number, d.FIFO, d.Created = before.Number, before.FIFO, before.Created
-	if err := d.validate(); err != nil {
+	d.Changed = qs.clock.Now()
+	if err := validate(d); err != nil {
 		return err
 	}
 	if err := qs.Update(ctx, func(t *Tx) error {

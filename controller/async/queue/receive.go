@@ -105,7 +105,7 @@ func (t *Tx) receipt(q *Queue, text string) (m *Message, s state, err error) {
 	switch {
 	case !ok:
 		return nil, s, nil
-	case receipt(m.place, receives) != text || t.queueOf(seq) != q.number:
+	case receipt(m.Place, receives) != text || t.queueOf(seq) != q.number:
 		return nil, s, rouse.Errorf(rouse.Invalid, "receipt %q: not one of this queue", clip(text))
 	case s.receives != receives:
 		return nil, s, rouse.Errorf(rouse.Conflict, "the message has been received again since; only the newest receipt counts")
@@ -149,12 +149,7 @@ func (qs *Queues) ChangeVisibility(ctx context.Context, q *Queue, receipt string
 		if m == nil || s.where != leased {
 			return rouse.Errorf(rouse.NotFound, "the message is not leased any more")
 		}
-		if visibility == 0 {
-			t.Postpone(q, m.Seq, t.now)
-			return nil
-		}
-		t.unplace(q, m.Seq, s)
-		t.place(q, m.Seq, s, leased, t.now.Add(visibility))
+		t.extend(q, m, s, visibility)
 		return nil
 	})
 }

@@ -3,33 +3,9 @@ package queue
 import (
 	"encoding/binary"
 	"errors"
-	"time"
 
 	"github.com/google/uuid"
 )
-
-// Message is one message, as its sender gave it and with what became of it.
-type Message struct {
-	// Set by the sender.
-	Body       []byte
-	Attributes []byte // whatever the sender's protocol says beside the body
-	Group      string // FIFO: required
-	Dedup      string // FIFO: a message with the same one, sent within five minutes, is this one
-
-	// Set when it is sent.
-	ID   string
-	Seq  uint64
-	Sent time.Time
-
-	// Set when it is received.
-	Receives int
-	First    time.Time // when it was first received
-	Receipt  string    // names this receipt of it
-	// Origin is the queue from which it was moved to a queue of dead letters.
-	Origin string
-
-	place uuid.UUID // as ID, but of where it lies now: a message that was moved keeps its ID
-}
 
 // A record is a message on disk: place (16 bytes), sent (8), queue (4), then
 // origin, group, dedup, attributes and the ID of a message that was moved, each
@@ -60,7 +36,7 @@ func readRecord(b []byte) (*Message, number, error) {
 	if len(b) < recordHead {
 		return nil, 0, errRecord
 	}
-	m := &Message{place: uuid.UUID(b[:16]), Seq: seqIn(b), Sent: unix(int64(binary.BigEndian.Uint64(b[16:])))}
+	m := &Message{Place: [16]byte(b[:16]), Seq: seqIn(b), Sent: unix(int64(binary.BigEndian.Uint64(b[16:])))}
 	q := number(binary.BigEndian.Uint32(b[24:]))
 	rest := b[recordHead:]
 	var fields [5][]byte
@@ -73,7 +49,7 @@ func readRecord(b []byte) (*Message, number, error) {
 	}
 	m.Origin, m.Group, m.Dedup = string(fields[0]), string(fields[1]), string(fields[2])
 	m.Attributes, m.Body = fields[3], rest
-	id := m.place
+	id := uuid.UUID(m.Place)
 	if len(fields[4]) == len(id) {
 		id = uuid.UUID(fields[4])
 	}

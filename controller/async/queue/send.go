@@ -43,20 +43,21 @@ func (qs *Queues) Send(ctx context.Context, q *Queue, delay time.Duration, ms ..
 		}
 		prepared[i] = Prepare(m)
 	}
+	d := q.definition()
 	if delay < 0 {
-		delay = q.definition().Delay.D()
+		delay = d.Delay.D()
 	}
 	return qs.Update(ctx, func(t *Tx) error {
 		if q.gone.Load() {
 			return rouse.Errorf(rouse.NotFound, "no queue %q", q.name)
 		}
 		for _, p := range prepared {
-			if p.m.Dedup != "" && t.duplicate(q, p.m) {
+			if p.m.Dedup != "" && t.duplicate(q, p.m, dedupOf(d, p.m)) {
 				continue
 			}
 			t.Enter(q, p, t.now.Add(delay))
 			if p.m.Dedup != "" {
-				t.remember(q, p.m)
+				t.remember(q, p.m, dedupOf(d, p.m))
 			}
 		}
 		return nil
@@ -81,9 +82,17 @@ func (q *Queue) check(m *Message, delay time.Duration) error {
 	return nil
 }
 
+// dedupOf is the deduplication id within the scope in which it counts.
+func dedupOf(d Definition, m *Message) string {
+	if d.DedupByGroup {
+		return m.Group + "\x00" + m.Dedup
+	}
+	return m.Dedup
+}
+
 // duplicate fills in what the earlier message was, if there was one.
-func (t *Tx) duplicate(q *Queue, m *Message) bool {
-	b := t.Get(dedupKey(q.number, m.Dedup))
+func (t *Tx) duplicate(q *Queue, m *Message, id string) bool {
+	b := t.Get(dedupKey(q.number, id))
 	if len(b) != 24 || t.now.UnixNano() >= int64(binary.BigEndian.Uint64(b)) {
 		return false
 	}
@@ -94,10 +103,10 @@ func (t *Tx) duplicate(q *Queue, m *Message) bool {
 
 // remember has a deduplication id count from now on: until when, and the id of
 // the message.
-func (t *Tx) remember(q *Queue, m *Message) {
+func (t *Tx) remember(q *Queue, m *Message, id string) {
 	until := t.now.Add(dedupWindow).UnixNano()
-	t.Put(dedupKey(q.number, m.Dedup), append(binary.BigEndian.AppendUint64(nil, uint64(until)), m.place[:]...))
-	t.Put(expiryKey(until, q.number, m.Dedup), []byte{})
+	t.Put(dedupKey(q.number, id), append(binary.BigEndian.AppendUint64(nil, uint64(until)), m.Place[:]...))
+	t.Put(expiryKey(until, q.number, id), []byte{})
 }
 
 // Sweep drops what is past its time: messages by their queues' retention, and

@@ -62,9 +62,9 @@ func (t *Tx) add(q *Queue, p Prepared) *Message {
 	setSeq(p.record, m.Seq)
 	binary.BigEndian.PutUint64(p.record[16:], uint64(m.Sent.UnixNano()))
 	binary.BigEndian.PutUint32(p.record[24:], uint32(q.number))
-	m.place = uuid.UUID(p.record[:16])
+	m.Place = [16]byte(p.record[:16])
 	if !p.moved {
-		m.ID = m.place.String()
+		m.ID = uuid.UUID(m.Place).String()
 	}
 	t.Put(seqKey('m', m.Seq), p.record)
 	return m
@@ -142,7 +142,7 @@ func (t *Tx) lease(q *Queue, d Definition, seq uint64, until time.Time) *Message
 	}
 	t.place(q, seq, s, leased, until)
 	m.Receives, m.First = int(s.receives), unix(s.first)
-	m.Receipt = receipt(m.place, s.receives)
+	m.Receipt = receipt(m.Place, s.receives)
 	return m
 }
 
