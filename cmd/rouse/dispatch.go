@@ -7,14 +7,15 @@ import (
 
 	"github.com/rousehq/rouse/gateway/lambdaapi"
 	"github.com/rousehq/rouse/gateway/route"
+	"github.com/rousehq/rouse/gateway/sqsapi"
 )
 
 // dispatch sends each request of the one listener to its hall: functions by
 // path or host, then what is Rouse's own.
 type dispatch struct {
-	router                                               *route.Router
-	data, aws, admin, jobs, metrics, health, ready, page http.Handler
-	stopping                                             context.Context // ends when Rouse begins to stop
+	router                                                    *route.Router
+	data, aws, sqs, admin, jobs, metrics, health, ready, page http.Handler
+	stopping                                                  context.Context // ends when Rouse begins to stop
 }
 
 func (d *dispatch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -23,6 +24,8 @@ func (d *dispatch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch path := r.URL.Path; {
+	case sqsapi.Serves(r):
+		d.sqs.ServeHTTP(w, r)
 	case lambdaapi.Serves(path):
 		d.aws.ServeHTTP(w, r)
 	case path == "/api/v1" || strings.HasPrefix(path, "/api/v1/"):

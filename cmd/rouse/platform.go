@@ -32,6 +32,7 @@ import (
 	"github.com/rousehq/rouse/gateway/page"
 	"github.com/rousehq/rouse/gateway/proxy"
 	"github.com/rousehq/rouse/gateway/route"
+	"github.com/rousehq/rouse/gateway/sqsapi"
 	"github.com/rousehq/rouse/runtime/bootstrap"
 	"github.com/rousehq/rouse/runtime/link"
 	"github.com/rousehq/rouse/runtime/netns"
@@ -59,6 +60,7 @@ type platform struct {
 	imports   *imports.Imports
 	events    *bolt.Space
 	jobs      *async.Engine
+	queues    queues
 
 	reason   string // why this driver
 	draining atomic.Bool
@@ -163,7 +165,10 @@ func (p *platform) openControl(ctx context.Context) error {
 	p.catalog.Provision()
 	p.beside.Go(p.collect)
 	p.beside.Go(func() { p.imports.Run(p.life) })
-	return p.openJobs(ctx)
+	if err := p.openJobs(ctx); err != nil {
+		return err
+	}
+	return p.openQueues(ctx)
 }
 
 // forget removes what a deleted function leaves outside of the catalog.
@@ -319,6 +324,10 @@ func (p *platform) handler(stopping context.Context) http.Handler {
 			Catalog: p.catalog, Packages: p.artifacts, Layers: p.store, Stations: stations, Guard: guard, Place: c.place(),
 			Concurrency: c.AccountConcurrency, MaxEvent: c.MaxEvent, Runtimes: lambdaRuntimes(), Log: p.log,
 		}),
+		sqs: sqsapi.New(sqsapi.Config{
+			Reader: p.queues, Writer: p.queues, Messages: p.queues, Leases: p.queues, Moves: p.queues,
+			Guard: guard, Place: c.place(), Stopping: stopping, Now: p.jobs.Queues().Clock().Now, Log: p.log,
+		}),
 		admin: adminapi.New(adminapi.Config{
 			Catalog: p.catalog, Pool: apiPool{p.pool, p.cells}, Uploads: uploads{p.artifacts}, Logs: functionLogs{p.logs},
 			Stations: stations, Guard: guard, Schema: project.Schema(), MaxUpload: c.MaxCode,
@@ -352,6 +361,9 @@ func (p *platform) close(ctx context.Context) error {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", what, err))
 		}
+	}
+	if p.queues.moves != nil {
+		p.queues.moves.Close()
 	}
 	if p.jobs != nil {
 		failed("ending jobs", p.jobs.Close(ctx))

@@ -18,6 +18,7 @@
 //	k q group          → FIFO: how many of a group are leased, uint32; while there is one the group has no r
 //	u q id             → FIFO: a deduplication id's message, and until when it counts
 //	x time q id        → when a deduplication id's u can go
+//	v handle           → JSON of a task that moves messages (moves.go)
 //
 // Upper-case tables but Q are the caller's: package async keeps its jobs there,
 // in the same transactions.
