@@ -34,7 +34,13 @@ func boto3(t *testing.T, python string) string {
 	return cache
 }
 
-func TestBoto3FindsAWSLambda(t *testing.T) {
+func TestBoto3FindsAWSLambda(t *testing.T) { boto3Suite(t, "lambda_api.py") }
+
+func TestBoto3FindsSQS(t *testing.T) { boto3Suite(t, "sqs_api.py") }
+
+// boto3Suite runs a file of testdata/boto3 against a Rouse of its own.
+func boto3Suite(t *testing.T, file string) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("it takes ten seconds")
 	}
@@ -47,7 +53,7 @@ func TestBoto3FindsAWSLambda(t *testing.T) {
 	libraries := boto3(t, python)
 	s := serve(t)
 	s.deploy("deployed")
-	cmd := exec.CommandContext(t.Context(), python, filepath.Join("testdata", "boto3", "lambda_api.py"))
+	cmd := exec.CommandContext(t.Context(), python, filepath.Join("testdata", "boto3", file))
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+libraries, "PYTHONDONTWRITEBYTECODE=1", "ROUSE_ENDPOINT="+s.url, "ROUSE_DEPLOYED=deployed")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s\nserver:\n%s", err, out, s.stderr)
