@@ -314,6 +314,7 @@ func (p *platform) handler(stopping context.Context) http.Handler {
 		limit.Station(limit.Limits{Event: c.MaxEvent, Body: c.MaxBody, Slow: c.SlowBody.D()}),
 		hold.Station(p.pool),
 	}
+	events := append(stations[:2:2], hold.Station(p.pool.Retrying()))
 	calls := proxy.New(c.Account)
 	later := jobs.Config{Jobs: p.jobs, Event: calls.Event, MaxBody: c.jobPayload()}
 	data := gateway.Chain(calls.Handle, router.Station, stations[0], stations[1], jobs.Station(later), stations[2])
@@ -321,7 +322,7 @@ func (p *platform) handler(stopping context.Context) http.Handler {
 		router: router,
 		data:   gateway.Entry(data, p.log),
 		aws: lambdaapi.New(lambdaapi.Config{
-			Catalog: p.catalog, Packages: p.artifacts, Layers: p.store, Stations: stations, Guard: guard, Place: c.place(),
+			Catalog: p.catalog, Packages: p.artifacts, Layers: p.store, Stations: events, Guard: guard, Place: c.place(),
 			Concurrency: c.AccountConcurrency, MaxEvent: c.MaxEvent, Runtimes: lambdaRuntimes(), Log: p.log,
 		}),
 		sqs: sqsapi.New(sqsapi.Config{

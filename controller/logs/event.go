@@ -36,16 +36,21 @@ func (c *Collector) Follow(f func(text string)) {
 	c.follow = f
 }
 
-// Begin adds the line that says so: what is read from now on belongs to the
-// event id, until there is another. With keep, End will tell what it was.
+// Begin adds the line that says so, unless it is empty: what is read from now on
+// belongs to the event id, until there is another. With keep, End will tell what
+// it was since the first Begin of that id.
 func (c *Collector) Begin(id, text string, keep bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.id, c.excerpt = id, nil
-	if keep {
+	if id != c.id {
+		c.id, c.excerpt = id, nil
+	}
+	if keep && c.excerpt == nil {
 		c.excerpt = new(excerpt)
 	}
-	c.note(text)
+	if text != "" {
+		c.note(text)
+	}
 }
 
 // End adds an event's last lines behind all that was printed until now, which a

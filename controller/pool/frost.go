@@ -98,7 +98,7 @@ func (r *revision) anew(ctx context.Context, i *instance, w *waiter, err error) 
 	}
 	r.pool.config.Log.Warn("continuing an instance failed; its process is started again", "function", r.rev.Function, "instance", i.id, "error", err)
 	r.release(i, w, rouse.ErrBroken)
-	return r.acquire(ctx, &waiter{size: w.size, warm: w.warm})
+	return r.acquire(ctx, &waiter{size: w.size, warm: w.warm, retries: w.retries})
 }
 
 // settleFrost waits until no stop of i's processes is under way: one that came

@@ -15,6 +15,7 @@ type instance struct {
 	provisioned bool
 	adopted     bool
 	broken      bool // its process is not to be given another request
+	again       bool // lent although its init failed: the event runs that again
 	lost        bool // its sandbox is gone, so there is nothing to restart in
 	stopping    bool // its sandbox is being removed
 	run         int  // counts the starts of its process

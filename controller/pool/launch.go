@@ -24,7 +24,7 @@ const (
 // a model is given a minute at least.
 func initTimeout(rev rouse.Revision) time.Duration {
 	if rev.Spec.Contract == rouse.ContractLambda {
-		return 10*time.Second + rev.Spec.Timeout.D()
+		return initTime + rev.Spec.Timeout.D()
 	}
 	return max(time.Minute, rev.Spec.Timeout.D())
 }
@@ -48,7 +48,7 @@ func (r *revision) finish(i *instance, tier rouse.Tier, timings []rouse.Timing, 
 	}
 	if err != nil {
 		p.config.Log.Warn("start failed", "function", r.rev.Function, "revision", r.rev.ID.Short(), "instance", i.id, "error", err)
-		r.do(func(s *state, now time.Time) actions { return s.failed(now, i, startError(err)) })
+		r.do(func(s *state, now time.Time) actions { return s.failed(now, i, err) })
 		return
 	}
 	run := 0
@@ -127,7 +127,20 @@ func placed(s driver.Sandbox) (rouse.Tier, time.Duration) {
 func (r *revision) ready(i *instance) error {
 	ctx, cancel := context.WithTimeout(r.pool.life, initTimeout(r.rev))
 	defer cancel()
-	return i.target.Ready(ctx)
+	if r.rev.Spec.Contract != rouse.ContractLambda {
+		return i.target.Ready(ctx)
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	defer time.AfterFunc(initTime, func() {
+		if r.patient() {
+			end(context.DeadlineExceeded)
+		}
+	}).Stop()
+	if err := i.target.Ready(ctx); err != nil {
+		return &initError{err}
+	}
+	return nil
 }
 
 // restart starts i's process again in the same sandbox, so that /tmp survives.

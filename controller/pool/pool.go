@@ -91,6 +91,10 @@ func New(c Config) *Pool {
 // the queue refuses, the failed start's own, Unavailable when the host is out of
 // memory or shutting down, and ctx's when it ends first.
 func (p *Pool) Acquire(ctx context.Context, id rouse.RevisionID, size rouse.Bytes) (*rouse.Lease, error) {
+	return p.lend(ctx, id, &waiter{size: size})
+}
+
+func (p *Pool) lend(ctx context.Context, id rouse.RevisionID, w *waiter) (*rouse.Lease, error) {
 	if p.closing.Load() {
 		return nil, errClosing
 	}
@@ -98,7 +102,7 @@ func (p *Pool) Acquire(ctx context.Context, id rouse.RevisionID, size rouse.Byte
 	if err != nil {
 		return nil, err
 	}
-	return r.acquire(ctx, &waiter{size: size})
+	return r.acquire(ctx, w)
 }
 
 // Warm blocks until an instance of rev is ready, starting one if need be, and

@@ -83,8 +83,12 @@ func (w *world) arrive() {
 	w.next++
 	w.pending[n] = cancel
 	id := rapid.SampledFrom(w.ids).Draw(w.t, "revision")
+	lend := rouse.Leaser(w.Pool)
+	if rapid.Bool().Draw(w.t, "runs a failed init again") {
+		lend = w.Retrying()
+	}
 	go func() {
-		l, err := w.Acquire(ctx, id, 1)
+		l, err := lend.Acquire(ctx, id, 1)
 		w.results <- result{n, l, err}
 	}()
 }

@@ -197,12 +197,17 @@ func (r *revision) answered(i *instance, w *waiter) {
 func (r *revision) release(i *instance, w *waiter, err error) {
 	limited := !w.warm && !w.answered && r.state.tokens.give()
 	broken := errors.Is(err, rouse.ErrBroken)
-	idle, over := false, false
+	idle, over, recovered, run := false, false, false, 0
 	r.do(func(s *state, now time.Time) actions {
+		again := i.again
 		a := s.release(now, i, broken, !w.warm)
 		idle, over = i.idle(), i.state == rouse.Gone
+		recovered, run = again && i.state == rouse.Ready, i.run
 		return a
 	})
+	if recovered {
+		r.pool.spawn(func() { r.watch(i, run) })
+	}
 	if over {
 		r.forget()
 	}

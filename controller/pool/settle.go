@@ -47,10 +47,14 @@ func (s *state) shortfall(now time.Time) int {
 	if s.settings.MaxInstances > 0 {
 		room = s.settings.MaxInstances - len(s.instances) - s.asked
 	}
-	if now.Before(s.retryAt) {
-		room = 0
-	}
 	coming := s.starting + s.asked + s.returning(now)
+	if now.Before(s.retryAt) {
+		insistent := 0
+		if s.initFailed {
+			insistent = s.waiters.retrying
+		}
+		room = min(room, max(insistent-coming, 0))
+	}
 	// Provisioned places that are still to be filled, beyond those coming anyway.
 	missing := max(s.want()-s.provisioned(), 0)
 	need := max(scale.Places(s.usable(), s.settings.Concurrency), missing+s.startingProvisioned())

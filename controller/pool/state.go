@@ -26,7 +26,9 @@ type state struct {
 	lastErr  error     // of the last failed start, until one succeeds
 	retryAt  time.Time // no start before
 	demanded bool      // somebody was refused while backing off
-	probe    bool      // one start for whoever comes next after a back-off
+	// initFailed says that the last failure was the code's, not the sandbox's.
+	initFailed bool
+	probe      bool // one start for whoever comes next after a back-off
 
 	armed time.Time // when tick will be called; zero for never
 
@@ -75,7 +77,7 @@ func (s *state) acquire(now time.Time, w *waiter, headroom func() int) (*instanc
 
 // refusal says why a request that cannot be served at once may not wait either.
 func (s *state) refusal(now time.Time, w *waiter, headroom func() int) error {
-	if s.lastErr != nil && now.Before(s.retryAt) && s.starting == 0 && s.ready() == 0 {
+	if s.lastErr != nil && now.Before(s.retryAt) && s.starting == 0 && s.ready() == 0 && !(w.retries && s.initFailed) {
 		s.demanded = true
 		return later(s.lastErr, s.retryAt.Sub(now))
 	}
@@ -146,24 +148,33 @@ func (s *state) started(now time.Time, i *instance, timings []rouse.Timing) acti
 	return s.chill(i, s.settle(now, actions{}))
 }
 
-// failed ends i, whose start or restart came to nothing. The waiters fail with
-// it only when nothing else is starting or ready.
+// failed ends i, whose start or restart came to nothing, or lends it to who runs
+// its init again. The other waiters fail with it only when nothing else is
+// starting or ready.
 func (s *state) failed(now time.Time, i *instance, err error) actions {
 	if i.state != rouse.Starting {
 		return actions{}
 	}
 	s.starting--
-	i.state = rouse.Draining
 	s.probe = false
+	a, lent := s.lendFailed(now, i, err)
+	err = startError(err)
 	s.backOff(now, err)
-	a := s.stop(i, actions{})
+	if !lent {
+		i.state = rouse.Draining
+		a = s.stop(i, a)
+	}
 	// Starts not yet begun would fail alike: they are asked for again later.
 	a.ask, s.asked = -s.asked, 0
 	if s.starting == 0 && s.ready() == 0 {
 		err = later(err, s.retryAt.Sub(now))
-		for w := s.waiters.first; w != nil; w = s.waiters.first {
-			s.waiters.remove(w)
-			a.grants = append(a.grants, delivery{w, grant{err: err}})
+		for w := s.waiters.first; w != nil; {
+			next := w.next
+			if !w.retries || !s.initFailed {
+				s.waiters.remove(w)
+				a.grants = append(a.grants, delivery{w, grant{err: err}})
+			}
+			w = next
 		}
 	}
 	return s.settle(now, a)
@@ -184,6 +195,9 @@ func (s *state) release(now time.Time, i *instance, broken, counts bool) actions
 		s.failures = 0
 	}
 	var a actions
+	if i.again {
+		a = s.triedAgain(i, broken, a)
+	}
 	switch {
 	case i.state == rouse.Ready && i.broken:
 		s.withdraw(i)

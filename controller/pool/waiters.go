@@ -16,6 +16,8 @@ type waiter struct {
 	// warm marks a wait for readiness alone: it passes the queue's limits and
 	// takes no reserved concurrency.
 	warm bool
+	// retries marks a call that runs an init again that failed.
+	retries bool
 	// nested marks a call whose caller holds memory while it waits.
 	nested bool
 	// answered is set by the lease's holder once the reserved concurrency is
@@ -41,6 +43,7 @@ type fifo struct {
 	len         int
 	bytes       rouse.Bytes
 	nested      int
+	retrying    int
 }
 
 func (q *fifo) push(w *waiter) {
@@ -56,6 +59,9 @@ func (q *fifo) push(w *waiter) {
 	q.bytes += w.size
 	if w.nested {
 		q.nested++
+	}
+	if w.retries {
+		q.retrying++
 	}
 }
 
@@ -79,6 +85,9 @@ func (q *fifo) remove(w *waiter) bool {
 	q.bytes -= w.size
 	if w.nested {
 		q.nested--
+	}
+	if w.retries {
+		q.retrying--
 	}
 	return true
 }

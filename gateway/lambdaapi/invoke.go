@@ -232,8 +232,12 @@ func failureBody(id string, e *rouse.Error) []byte {
 		Type    string `json:"errorType"`
 		Message string `json:"errorMessage"`
 	}{e.Type, e.Message}
-	if e.Exit != nil && e.Exit.Error != "" {
+	switch {
+	case e.Exit == nil:
+	case e.Exit.Error != "":
 		body.Type, body.Message = "Runtime.InvalidEntrypoint", e.Exit.Error
+	case e.Exit.OOM: // of which AWS tells no more than what became of the process
+		body.Type, body.Message = "Runtime.ExitError", "Runtime exited with error: signal: killed"
 	}
 	if !strings.HasPrefix(body.Message, "RequestId: ") {
 		body.Message = "RequestId: " + id + " Error: " + body.Message

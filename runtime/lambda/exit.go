@@ -81,29 +81,29 @@ func (t *Target) ended(run int, exit error) {
 // conclude fails what a run that is over has left open. The caller holds mu, and
 // calls what is returned without it.
 func (t *Target) conclude() func() {
-	then := func() {}
-	select {
-	case <-t.inited:
-	default:
-		err := t.exitError(rouse.StartFailed, "")
-		t.initErr = err
-		close(t.inited)
-		took := time.Since(t.began)
-		then = func() { t.sayInitReport(took, "error\tError Type: "+err.Type) }
-	}
 	if t.ending {
-		return then // whoever ends the process has a better reason
+		return func() {} // whoever ends the process has a better reason
 	}
+	say := t.endInit(t.exitError(rouse.StartFailed, ""))
 	id := ""
 	for _, inv := range []*invocation{t.waiting, t.current} {
 		if inv != nil {
 			id = inv.ev.ID
 		}
 	}
-	fail := t.fail(t.exitError(rouse.FunctionError, id))
+	if say == nil {
+		return t.fail(t.exitError(rouse.FunctionError, id))
+	}
+	run := t.run
 	return func() {
+		say()
+		then := func() {}
+		t.mu.Lock()
+		if t.run == run && !t.ending {
+			then = t.fail(t.exitError(rouse.FunctionError, id))
+		}
+		t.mu.Unlock()
 		then()
-		fail()
 	}
 }
 

@@ -210,10 +210,8 @@ func (t *Target) extensionFailed(x *extension, kind, said string) {
 		t.ending = true
 		then = t.fail(err)
 	default:
-		err.Code, t.initErr = rouse.StartFailed, err
-		close(t.inited)
-		took := time.Since(t.began)
-		then = func() { t.sayInitReport(took, "error\tError Type: "+kind) }
+		err.Code = rouse.StartFailed
+		then = func() { t.failInit(err) }
 	}
 	t.mu.Unlock()
 	then()
@@ -226,7 +224,7 @@ func (t *Target) sayExtensions() {
 	for _, x := range t.ext.all {
 		lines = append(lines, "EXTENSION\tName: "+x.name+"\tState: Ready\tEvents: ["+strings.Join(x.events, ",")+"]")
 	}
-	took, all := t.init, slices.Clone(t.ext.all)
+	took, phase, all := t.init, t.initPhase(), slices.Clone(t.ext.all)
 	t.mu.Unlock()
 	if len(lines) == 0 {
 		return
@@ -238,7 +236,7 @@ func (t *Target) sayExtensions() {
 		})
 	}
 	t.emit("platform.initReport", func() map[string]any {
-		return map[string]any{"initializationType": t.initType(), "phase": "init", "status": "success",
+		return map[string]any{"initializationType": t.initType(), "phase": phase, "status": "success",
 			"metrics": map[string]any{"durationMs": millis(took)}}
 	})
 }

@@ -34,6 +34,7 @@ type invocation struct {
 	told              atomic.Bool   // subscribers know that the process is done with it
 	trace             string        // the X-Ray header
 	init              time.Duration // of the init that it waited for
+	again             bool          // the init was run again in its own time
 	peak              rouse.Bytes   // measured before the process was ended for it
 	invited           []*conn       // extensions that want to know of it
 	outlet            *outlet       // nil unless the caller takes a streamed answer
@@ -76,12 +77,21 @@ func (t *Target) Invoke(ctx context.Context, ev *rouse.Event) (*rouse.Result, er
 	}
 
 	t.mu.Lock()
+	if t.failed() {
+		t.mu.Unlock()
+		if inv.err = t.initAgain(ctx, inv); inv.err != nil {
+			t.report(inv)
+			return nil, inv.err
+		}
+		t.mu.Lock()
+		t.watch()
+	}
 	if err := t.refuse(); err != nil {
 		t.mu.Unlock()
 		return nil, err
 	}
 	t.waiting = inv
-	t.alarm.Reset(inv.budget)
+	t.alarm.Reset(time.Until(inv.deadline))
 	c := t.hand()
 	t.mu.Unlock()
 	if c != nil {
@@ -148,7 +158,9 @@ func (t *Target) hand() *conn {
 	t.current, t.waiting = t.waiting, nil
 	t.current.handed = time.Now()
 	t.current.invited = append(t.current.invited, t.ext.invite(invokeEvent)...)
-	t.current.init += t.init
+	if !t.current.again { // else it is a part of the event's own time
+		t.current.init += t.init
+	}
 	t.init = 0
 	t.phase = running
 	if t.ep.Keeper != nil {
@@ -205,9 +217,14 @@ func (t *Target) expire() {
 	t.work.Add(1) // under mu and before closed: Close waits
 	t.mu.Unlock()
 	defer t.work.Done()
+	t.kill(inv, timeout(inv))
+}
+
+// timeout is the error of an event whose deadline has passed.
+func timeout(inv *invocation) *rouse.Error {
 	err := broken(rouse.Timeout, nil, fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", inv.ev.ID, inv.budget.Seconds()))
 	err.Type = "Sandbox.Timedout"
-	t.kill(inv, err)
+	return err
 }
 
 // abandon gives inv up because its caller did. An event that the process has
@@ -248,6 +265,12 @@ func (t *Target) kill(inv *invocation, err *rouse.Error) {
 	defer cancel()
 	if kerr := t.endProcess(ctx); kerr != nil {
 		t.o.Log.Warn("ending a function's process", "err", kerr)
+	}
+	t.mu.Lock()
+	say := t.endInit(err)
+	t.mu.Unlock()
+	if say != nil {
+		say()
 	}
 	t.mu.Lock()
 	then := t.fail(err)

@@ -44,6 +44,7 @@ func TestReadySaysWhenTheTimeForInitIsOver(t *testing.T) {
 	if err := w.Ready(ctx); rouse.CodeOf(err) != rouse.StartFailed || !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatal(err)
 	}
+	w = newWorld(t)
 	ctx, cancel = context.WithCancel(t.Context())
 	cancel()
 	if err := w.Ready(ctx); !errors.Is(err, context.Canceled) {

@@ -8,8 +8,9 @@ type Output interface {
 	// Follow has each line that the function prints from now on told to f, which
 	// must not block. Only the last call counts.
 	Follow(f func(text string))
-	// Begin adds the first line of an event: what is printed from now on belongs
-	// to it. With keep, End will tell what was logged.
+	// Begin adds the first line of an event, unless that is empty: what is printed
+	// from now on belongs to it. With keep, End will tell what was logged since the
+	// first Begin of the event.
 	Begin(id, line string, keep bool)
 	// End adds the last lines of the event behind what was printed until now, and
 	// returns the end of its log if that was to be kept.

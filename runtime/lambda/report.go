@@ -72,7 +72,7 @@ func (t *Target) measure(inv *invocation) (r rouse.Report) {
 		r.Init = inv.init
 	}
 	t.mu.Unlock()
-	if from.IsZero() {
+	if from.IsZero() || inv.again {
 		from = inv.came
 	}
 	over := time.Now()
@@ -107,7 +107,9 @@ func (t *Target) lastLines(inv *invocation, r *rouse.Report) []string {
 			lines = append(lines, time.Now().UTC().Format("2006-01-02T15:04:05.000Z ")+id+" "+text, "")
 			status = "Status: timeout"
 		default:
-			lines = append(lines, failed.Message, failed.Type)
+			if failed.Payload == nil { // else the runtime has said it
+				lines = append(lines, failed.Message, failed.Type)
+			}
 			status = "Status: error\tError Type: " + failed.Type
 		}
 	}
@@ -157,12 +159,12 @@ func xray(header string) string {
 
 // sayInitStart says that a process begins to get ready.
 func (t *Target) sayInitStart() {
-	t.o.Output.Say("INIT_START Runtime Version: " + t.o.Runtime + "\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:" + t.o.Runtime)
+	t.o.Output.Say("INIT_START Runtime Version: " + t.o.Runtime + "\tRuntime Version ARN: arn:aws:lambda:" + t.o.Region + "::runtime:" + t.o.Runtime)
 }
 
 // sayInitReport says how an init ended that came to nothing.
-func (t *Target) sayInitReport(took time.Duration, status string) {
-	t.o.Output.Say("INIT_REPORT Init Duration: " + string(appendMillis(nil, took)) + " ms\tPhase: init\tStatus: " + status)
+func (t *Target) sayInitReport(took time.Duration, phase, status string) {
+	t.o.Output.Say("INIT_REPORT Init Duration: " + string(appendMillis(nil, took)) + " ms\tPhase: " + phase + "\tStatus: " + status)
 }
 
 // runtimeDone tells subscribers that the process asks for its next event: some
@@ -172,7 +174,7 @@ func (t *Target) runtimeDone() {
 		return
 	}
 	t.mu.Lock()
-	inv, began, initial := t.current, t.began, t.phase == started || t.phase == restoring
+	inv, began, phase, initial := t.current, t.began, t.initPhase(), t.phase == started || t.phase == restoring
 	if inv != nil && !inv.ended {
 		inv = nil // a poll that is about to be refused
 	}
@@ -180,7 +182,7 @@ func (t *Target) runtimeDone() {
 	switch {
 	case initial:
 		t.emit("platform.initRuntimeDone", func() map[string]any {
-			return map[string]any{"initializationType": t.initType(), "phase": "init", "status": "success",
+			return map[string]any{"initializationType": t.initType(), "phase": phase, "status": "success",
 				"metrics": map[string]any{"durationMs": millis(time.Since(began))}}
 		})
 	case inv != nil:

@@ -84,7 +84,9 @@ func (j *journal) Say(lines ...string) {
 func (j *journal) Follow(func(string)) {}
 
 func (j *journal) Begin(_, line string, keep bool) {
-	j.Say(line)
+	if line != "" {
+		j.Say(line)
+	}
 	j.kept = keep
 }
 

@@ -172,20 +172,9 @@ func (t *Target) enter(c *conn, to phase) (from phase, ok bool) {
 
 // initFailed ends the init with what the runtime said about it.
 func (t *Target) initFailed(said *rouse.Result) {
-	t.mu.Lock()
-	select {
-	case <-t.inited:
-		t.mu.Unlock()
-		return
-	default:
-	}
 	err := broken(rouse.StartFailed, nil, said.Failure.Message)
 	err.Type, err.Trace, err.Payload = said.Failure.Type, said.Failure.Trace, said.Payload
-	t.initErr = err
-	close(t.inited)
-	took := time.Since(t.began)
-	t.mu.Unlock()
-	t.sayInitReport(took, "error\tError Type: "+err.Type)
+	t.failInit(err)
 }
 
 // claim gives the event of that id to one connection to answer. Without one, ok

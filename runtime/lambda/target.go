@@ -42,6 +42,7 @@ type Options struct {
 	Function    string        // for extensions, as are the next two
 	Handler     string
 	Account     string
+	Region      string      // for the log; empty is us-east-1
 	Memory      rouse.Bytes // for the log: the limit
 	Provisioned bool        // the init belongs to no event
 	Output      Output      // nil is nowhere
@@ -92,6 +93,7 @@ type Target struct {
 	telemetry    context.Context
 	endTelemetry context.CancelFunc
 	rested       bool          // the init is over
+	again        bool          // the init runs within an event
 	began        time.Time     // when the init did
 	init         time.Duration // how long it took, until an event has reported it
 }
@@ -127,6 +129,7 @@ func New(ep rouse.Endpoint, o Options) *Target {
 	if t.o.Version == "" {
 		t.o.Version = string(rouse.Latest)
 	}
+	t.o.Region = cmp.Or(t.o.Region, rouse.DefaultPlace.Region)
 	if !ep.Started.IsZero() {
 		t.began = ep.Started
 	}
@@ -186,13 +189,12 @@ func (t *Target) Ready(ctx context.Context) error {
 	select {
 	case <-inited:
 	case <-ctx.Done():
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			t.sayInitReport(t.initTook(), "timeout")
-			e := rouse.Errorf(rouse.StartFailed, "the runtime did not ask for its first event in time")
-			e.Cause = ctx.Err()
-			return e
+		if !errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+			return ctx.Err()
 		}
-		return ctx.Err()
+		e := rouse.Errorf(rouse.StartFailed, "the runtime did not ask for its first event in time")
+		e.Cause = context.DeadlineExceeded
+		t.failInit(e) // which may have ended in the meantime, in some way
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -202,17 +204,17 @@ func (t *Target) Ready(ctx context.Context) error {
 	return t.initErr
 }
 
-// initTook is how long the present run's init has taken so far.
-func (t *Target) initTook() time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return time.Since(t.began)
-}
-
 // Reset forgets the process that was: it closes every connection and fails what
 // is open. It blocks until that process's watch has ended. The Runtime API goes
 // on listening for the next process, whose exit Ready watches for.
 func (t *Target) Reset() {
+	t.reset(false)
+	t.sayInitStart()
+}
+
+// reset is Reset for another init, which is the same one again when it runs
+// within an event.
+func (t *Target) reset(again bool) {
 	t.mu.Lock()
 	reason := cmp.Or(t.ext.reason, failedReason)
 	t.mu.Unlock()
@@ -228,10 +230,9 @@ func (t *Target) Reset() {
 	then := t.forget(errReset)
 	t.phase, t.exit, t.ending = started, nil, false
 	t.inited, t.initErr = make(chan struct{}), nil
-	t.began, t.init, t.rested, t.ext = time.Now(), 0, false, extensions{}
+	t.began, t.init, t.rested, t.ext, t.again = time.Now(), 0, false, extensions{}, again
 	t.mu.Unlock()
 	then()
-	t.sayInitStart()
 }
 
 // Close closes the Runtime API with every connection and fails what is open. It

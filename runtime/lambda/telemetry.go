@@ -184,6 +184,7 @@ func (t *Target) subscribe(s *subscription, port int) {
 	}
 	all = append(all, s)
 	t.subs.Store(&all)
+	phase := t.initPhase()
 	ctx := t.telemetryContext()
 	t.work.Go(func() { s.run(ctx) }) // under mu and before closed: Close waits
 	t.mu.Unlock()
@@ -193,7 +194,7 @@ func (t *Target) subscribe(s *subscription, port int) {
 		record map[string]any
 	}{
 		{"platform.initStart", map[string]any{
-			"initializationType": t.initType(), "phase": "init", "functionName": t.o.Function, "functionVersion": t.o.Version,
+			"initializationType": t.initType(), "phase": phase, "functionName": t.o.Function, "functionVersion": t.o.Version,
 		}},
 		{"platform.telemetrySubscription", map[string]any{"name": s.name, "state": "Subscribed", "types": sortedKeys(s.types)}},
 	} {
