@@ -21,6 +21,8 @@ const (
 	Unavailable   Code = "unavailable"    // draining, or no memory to start
 	Timeout       Code = "timeout"        // hold deadline or function timeout
 	Conflict      Code = "conflict"       // the object changed since it was read
+	Unauthorized  Code = "unauthorized"   // no key, or one that is not believed
+	Denied        Code = "denied"         // whoever asks may not do this from where it is
 	Internal      Code = "internal"       // a bug; details only in the log
 )
 

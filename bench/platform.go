@@ -57,7 +57,7 @@ func (l *lab) serve(data, driver string, options ...string) (*platform, error) {
 		return nil, fmt.Errorf("rouse serve: %q: %w: %s", line, errors.Join(err, cmd.Wait()), text)
 	}
 	url, _, _ = strings.Cut(url, " ")
-	c, err := client.New(url)
+	c, err := client.New(url, "")
 	return &platform{Client: c, cmd: cmd, log: name}, err
 }
 

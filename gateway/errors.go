@@ -22,6 +22,8 @@ var statuses = map[rouse.Code]int{
 	rouse.Unavailable:   http.StatusServiceUnavailable,
 	rouse.Timeout:       http.StatusGatewayTimeout,
 	rouse.Conflict:      http.StatusConflict,
+	rouse.Unauthorized:  http.StatusUnauthorized,
+	rouse.Denied:        http.StatusForbidden,
 	rouse.Internal:      http.StatusInternalServerError,
 }
 

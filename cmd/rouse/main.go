@@ -47,4 +47,7 @@ type app struct {
 }
 
 // client is for the server that flags and environment name.
-func (a *app) client() (*client.Client, error) { return client.New(a.server) }
+func (a *app) client() (*client.Client, error) {
+	token, _ := a.getenv("ROUSE_TOKEN")
+	return client.New(a.server, token)
+}

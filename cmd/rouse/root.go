@@ -24,10 +24,7 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func (a *app) run(ctx context.Context, args []string) int {
 	started := false // whatever fails before is the command line's fault
 	root := a.root()
-	for _, cmd := range root.Commands() {
-		body := cmd.RunE
-		cmd.RunE = func(cmd *cobra.Command, args []string) error { started = true; return body(cmd, args) }
-	}
+	note(root, &started)
 	root.SetArgs(args)
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
@@ -44,6 +41,16 @@ func (a *app) run(ctx context.Context, args []string) int {
 	}
 	a.explain(err)
 	return exitFailed
+}
+
+// note has every command below cmd say when it starts.
+func note(cmd *cobra.Command, started *bool) {
+	for _, cmd := range cmd.Commands() {
+		note(cmd, started)
+		if body := cmd.RunE; body != nil {
+			cmd.RunE = func(cmd *cobra.Command, args []string) error { *started = true; return body(cmd, args) }
+		}
+	}
 }
 
 func (a *app) root() *cobra.Command {
@@ -70,7 +77,7 @@ func (a *app) root() *cobra.Command {
 	}
 	top := a.topCommand()
 	a.serverFlag(top)
-	for _, cmd := range []*cobra.Command{a.serveCommand(), top, a.configCommand(), a.schemaCommand(), a.versionCommand()} {
+	for _, cmd := range []*cobra.Command{a.serveCommand(), a.keysCommand(), top, a.configCommand(), a.schemaCommand(), a.versionCommand()} {
 		cmd.GroupID = "platform"
 		root.AddCommand(cmd)
 	}

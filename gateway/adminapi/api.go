@@ -20,6 +20,7 @@ type Config struct {
 	Pool    Pool
 	Uploads Uploads
 	Logs    Logs
+	Keys    Keys
 	// Stations stand before an invocation: metrics, limit, hold, in this order.
 	Stations []gateway.Station
 	// Later ends the way of a job, behind the stations but hold; Queued is how many

@@ -62,6 +62,15 @@ type Stats struct {
 	Cells        *rouse.Cells // nil where the driver has none
 }
 
+// Keys are the keys of callers.
+type Keys interface {
+	// All lists them without their secrets. It does not block.
+	All() []rouse.Key
+	// Create and Remove block until the change is durable.
+	Create(ctx context.Context, name string) (rouse.Key, error)
+	Remove(ctx context.Context, id string) error
+}
+
 // Uploads takes in code.
 type Uploads interface {
 	// AddZip reads the archive to its end and unpacks it. It is idempotent: the

@@ -75,6 +75,8 @@ var described = map[string]reflect.Type{
 	"Cells":            reflect.TypeFor[rouse.Cells](),
 	"CellKind":         reflect.TypeFor[rouse.CellKind](),
 	"LogLine":          reflect.TypeFor[LogLine](),
+	"Key":              reflect.TypeFor[rouse.Key](),
+	"NewKey":           reflect.TypeFor[NewKey](),
 	"Status":           reflect.TypeFor[Status](),
 }
 

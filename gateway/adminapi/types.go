@@ -66,6 +66,11 @@ type NextStart struct {
 	Force bool       `json:"force"` // even if it is busy: what runs is finished first
 }
 
+// NewKey asks for a key.
+type NewKey struct {
+	Name string `json:"name"` // for people
+}
+
 // Publication asks for a version of $LATEST.
 type Publication struct {
 	Description string `json:"description"`

@@ -22,7 +22,8 @@ import (
 // ends. Errors are *rouse.Error: the server's own, or Unavailable when it
 // cannot be reached.
 type Client struct {
-	base string
+	base  string
+	token string // ID:SECRET of a key, or ""
 	http *http.Client
 }
 
@@ -30,7 +31,8 @@ type Client struct {
 const maxError = 64 << 10
 
 // New makes a client for a server's URL; one without a scheme is taken as http.
-func New(server string) (*Client, error) {
+// token is a key that it shows, written as ID:SECRET, or "".
+func New(server, token string) (*Client, error) {
 	if !strings.Contains(server, "://") {
 		server = "http://" + server
 	}
@@ -38,9 +40,23 @@ func New(server string) (*Client, error) {
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, rouse.Errorf(rouse.Invalid, "server %q: write it like http://127.0.0.1:8080", server)
 	}
-	return &Client{base: strings.TrimSuffix(u.String(), "/"), http: &http.Client{Transport: &http.Transport{
-		Proxy: http.ProxyFromEnvironment,
-	}}}, nil
+	c := &Client{base: strings.TrimSuffix(u.String(), "/"), token: token}
+	c.http = &http.Client{Transport: bearer{c, &http.Transport{Proxy: http.ProxyFromEnvironment}}}
+	return c, nil
+}
+
+// bearer shows the client's token to its own server and to nobody else.
+type bearer struct {
+	client *Client
+	*http.Transport
+}
+
+func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+	if b.client.token != "" && strings.HasPrefix(r.URL.String(), b.client.base+"/") {
+		r = r.Clone(r.Context())
+		r.Header.Set("Authorization", "Bearer "+b.client.token)
+	}
+	return b.Transport.RoundTrip(r)
 }
 
 // Server is the URL that the client calls.

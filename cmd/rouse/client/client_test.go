@@ -22,7 +22,7 @@ func against(t *testing.T, serve http.HandlerFunc) *Client {
 	t.Helper()
 	s := httptest.NewServer(serve)
 	t.Cleanup(s.Close)
-	c, err := New(s.URL + "/")
+	c, err := New(s.URL+"/", "ID:SECRET")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestServersAreWrittenInAnyUsualWay(t *testing.T) {
 		"127.0.0.1:8080": "http://127.0.0.1:8080", "https://rouse.example/": "https://rouse.example", "http://h:1/base/": "http://h:1/base",
 		"ftp://x": "", "http://": "", "": "", "::": "",
 	} {
-		c, err := New(given)
+		c, err := New(given, "")
 		switch {
 		case want == "" && rouse.CodeOf(err) != rouse.Invalid:
 			t.Errorf("%q: %v", given, err)
