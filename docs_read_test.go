@@ -120,8 +120,14 @@ func manual(t *testing.T) map[string][]string {
 	}
 	known := map[string][]string{}
 	for _, match := range helpCommand.FindAllStringSubmatch(help(), -1) {
-		for _, flag := range helpFlag.FindAllStringSubmatch(help(match[1]), -1) {
-			known[match[1]] = append(known[match[1]], flag[1:]...)
+		texts := []string{help(match[1])}
+		for _, sub := range helpCommand.FindAllStringSubmatch(texts[0], -1) {
+			texts = append(texts, help(match[1], sub[1]))
+		}
+		for _, text := range texts {
+			for _, flag := range helpFlag.FindAllStringSubmatch(text, -1) {
+				known[match[1]] = append(known[match[1]], flag[1:]...)
+			}
 		}
 	}
 	if len(known) < 5 || !slices.Contains(known["serve"], "--data") {

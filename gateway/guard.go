@@ -61,8 +61,9 @@ func (g Guard) known(host string) bool {
 	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 		return true
 	}
-	// Names without a dot are resolved by this network, not by a stranger.
-	return !strings.Contains(host, ".") || host == "host.docker.internal" ||
+	// Names without a dot are resolved by this network, not by a stranger, and
+	// those below localhost by nobody (RFC 6761).
+	return !strings.Contains(host, ".") || strings.HasSuffix(host, ".localhost") || host == "host.docker.internal" ||
 		slices.ContainsFunc(g.Hosts, func(h string) bool { return strings.EqualFold(h, host) })
 }
 

@@ -28,10 +28,15 @@ type config struct {
 	Listen   string   `yaml:"listen" doc:"address to listen on; port 0 picks a free one, which DATA/address then names"`
 	Domain   []string `yaml:"domain" doc:"also reach functions at NAME.DOMAIN, beside NAME.localhost; may be given several times"`
 	Insecure bool     `yaml:"insecure" doc:"listen beyond loopback although nobody is asked who they are"`
+	Auth     string   `yaml:"auth" doc:"whether callers need a key: none asks nobody, keys wants one that rouse keys made" enum:"none,keys"`
+	Public   bool     `yaml:"public" doc:"functions may be called at /fn and their hosts without a key, although auth is keys"`
 
 	Region             string `yaml:"region" doc:"region in ARNs and for functions; clients of AWS may say any"`
 	Account            string `yaml:"account" doc:"account in ARNs, 12 digits"`
 	AccountConcurrency int    `yaml:"account_concurrency" doc:"concurrency that AWS Lambda's API says the account has; functions reserve theirs from it"`
+
+	AWSFallback        string         `yaml:"aws_fallback" doc:"URL of another emulator, such as moto's server, that gets requests for the AWS services that Rouse does not have"`
+	AWSFallbackTimeout rouse.Duration `yaml:"aws_fallback_timeout" doc:"how long that emulator may take until an answer begins"`
 
 	Driver    string         `yaml:"driver" doc:"what makes sandboxes; auto takes docker when an engine answers" enum:"auto,docker,process"`
 	Agent     string         `yaml:"agent" doc:"path of rouse-agent (default beside rouse, else in PATH)"`
@@ -61,7 +66,7 @@ type config struct {
 func defaultConfig() config {
 	return config{
 		Region: rouse.DefaultPlace.Region, Account: rouse.DefaultPlace.Account, AccountConcurrency: 1000,
-		Listen: "127.0.0.1:8080", Driver: "auto", Sockets: "auto", Reconnect: rouse.Duration(time.Minute), MaxInstances: 1000, Cells: 2,
+		Listen: "127.0.0.1:8080", Auth: authNone, AWSFallbackTimeout: rouse.Duration(time.Minute), Driver: "auto", Sockets: "auto", Reconnect: rouse.Duration(time.Minute), MaxInstances: 1000, Cells: 2,
 		MaxEvent: 6 * rouse.MB, MaxBody: 100 * rouse.MB, MaxCode: 250 * rouse.MB,
 		MaxResult: 64 * rouse.MB, KeepJobs: rouse.Duration(24 * time.Hour), KeepDead: rouse.Duration(14 * 24 * time.Hour),
 		SlowBody: rouse.Duration(30 * time.Second), DrainTimeout: rouse.Duration(30 * time.Second),
@@ -182,8 +187,10 @@ func (c *config) validate() error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("listen %q: %w; write it like 127.0.0.1:8080", c.Listen, err)
-	case !loopback && !c.Insecure:
-		return fmt.Errorf("listen %s: whoever reaches this address could run code here, since nobody is asked who they are; listen on 127.0.0.1, or give --insecure", c.Listen)
+	case !loopback && !c.Insecure && c.Auth == authNone:
+		return fmt.Errorf("listen %s: whoever reaches this address could run code here, since nobody is asked who they are; listen on 127.0.0.1, ask for keys with --auth keys, or give --insecure", c.Listen)
+	case c.validateDoor() != nil:
+		return c.validateDoor()
 	case c.place().Validate() != nil:
 		return plain(c.place().Validate())
 	case c.AccountConcurrency < 100:

@@ -5,27 +5,35 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/gateway/awsfront"
 	"github.com/rousehq/rouse/gateway/lambdaapi"
 	"github.com/rousehq/rouse/gateway/route"
-	"github.com/rousehq/rouse/gateway/sqsapi"
 )
 
 // dispatch sends each request of the one listener to its hall: functions by
 // path or host, then what is Rouse's own.
 type dispatch struct {
-	router                                                    *route.Router
-	data, aws, sqs, admin, jobs, metrics, health, ready, page http.Handler
-	stopping                                                  context.Context // ends when Rouse begins to stop
+	router *route.Router
+	front  *awsfront.Front
+	exists func(rouse.FunctionName) bool
+
+	data, aws, others, admin, jobs, metrics, health, ready, page http.Handler
+	stopping                                                     context.Context // ends when Rouse begins to stop
 }
 
 func (d *dispatch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if d.router.Serves(r) {
+	service := d.front.Service(r)
+	// A signature for another service outranks all paths but functions', since it
+	// is a bucket or a queue that is called as Rouse's own paths are.
+	foreign := service != "" && service != "lambda"
+	if d.router.Serves(r) && !(foreign && d.bucket(r)) {
 		d.data.ServeHTTP(w, r)
 		return
 	}
 	switch path := r.URL.Path; {
-	case sqsapi.Serves(r):
-		d.sqs.ServeHTTP(w, r)
+	case foreign:
+		d.others.ServeHTTP(w, r)
 	case lambdaapi.Serves(path):
 		d.aws.ServeHTTP(w, r)
 	case path == "/api/v1" || strings.HasPrefix(path, "/api/v1/"):
@@ -38,9 +46,18 @@ func (d *dispatch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.health.ServeHTTP(w, r)
 	case path == "/readyz":
 		d.ready.ServeHTTP(w, r)
+	case service != "":
+		d.aws.ServeHTTP(w, r) // which knows no such path, and says so in AWS's form
 	default:
 		d.page.ServeHTTP(w, r)
 	}
+}
+
+// bucket says whether a host below one of ours names no function, but a bucket
+// of S3: clients write them there too.
+func (d *dispatch) bucket(r *http.Request) bool {
+	name, hosted := d.router.Hosted(r)
+	return hosted && !d.exists(name)
 }
 
 // serveAdmin ends what only reads, and may read for ever, when Rouse stops;

@@ -100,4 +100,3 @@ func (a *app) keysRemove() *cobra.Command {
 	}
 	return cmd
 }
-

@@ -18,12 +18,14 @@ import (
 	"github.com/rousehq/rouse/controller/catalog"
 	"github.com/rousehq/rouse/controller/driver"
 	"github.com/rousehq/rouse/controller/imports"
+	"github.com/rousehq/rouse/controller/keys"
 	"github.com/rousehq/rouse/controller/logs"
 	"github.com/rousehq/rouse/controller/pool"
 	"github.com/rousehq/rouse/controller/store"
 	"github.com/rousehq/rouse/controller/store/bolt"
 	"github.com/rousehq/rouse/gateway"
 	"github.com/rousehq/rouse/gateway/adminapi"
+	"github.com/rousehq/rouse/gateway/awsfront"
 	"github.com/rousehq/rouse/gateway/hold"
 	"github.com/rousehq/rouse/gateway/jobs"
 	"github.com/rousehq/rouse/gateway/lambdaapi"
@@ -61,6 +63,8 @@ type platform struct {
 	events    *bolt.Space
 	jobs      *async.Engine
 	queues    queues
+	keys      *keys.Keys
+	front     *awsfront.Front
 
 	reason   string // why this driver
 	draining atomic.Bool
@@ -108,6 +112,9 @@ func (p *platform) open(ctx context.Context) error {
 	if p.imports, err = imports.Open(ctx, p.store, p.log); err != nil {
 		return err
 	}
+	if err := p.openKeys(ctx); err != nil {
+		return err
+	}
 	owner, err := dataID(data)
 	if err != nil {
 		return err
@@ -132,7 +139,7 @@ func (p *platform) openControl(ctx context.Context) error {
 	p.metrics = metrics.New(metrics.Config{
 		Version: version(), Driver: p.driver.Name(), Log: p.log,
 		Snapshot: p.snapshot,
-		Exists:   func(name rouse.FunctionName) bool { _, err := p.catalog.Function(name); return err == nil },
+		Exists:   p.exists,
 	})
 	p.pool = pool.New(pool.Config{
 		Driver: p.driver,
@@ -318,32 +325,46 @@ func (p *platform) handler(stopping context.Context) http.Handler {
 	calls := proxy.New(c.Account)
 	later := jobs.Config{Jobs: p.jobs, Event: calls.Event, MaxBody: c.jobPayload()}
 	data := gateway.Chain(calls.Handle, router.Station, stations[0], stations[1], jobs.Station(later), stations[2])
-	return &dispatch{
-		router: router,
-		data:   gateway.Entry(data, p.log),
-		aws: lambdaapi.New(lambdaapi.Config{
-			Catalog: p.catalog, Packages: p.artifacts, Layers: p.store, Stations: events, Guard: guard, Place: c.place(),
-			Concurrency: c.AccountConcurrency, MaxEvent: c.MaxEvent, Runtimes: lambdaRuntimes(), Log: p.log,
-		}),
-		sqs: sqsapi.New(sqsapi.Config{
-			Reader: p.queues, Writer: p.queues, Messages: p.queues, Leases: p.queues, Moves: p.queues,
-			Guard: guard, Place: c.place(), Stopping: stopping, Now: p.jobs.Queues().Clock().Now, Log: p.log,
-		}),
-		admin: adminapi.New(adminapi.Config{
-			Catalog: p.catalog, Pool: apiPool{p.pool, p.cells}, Uploads: uploads{p.artifacts}, Logs: functionLogs{p.logs},
+	door := p.door()
+	functions := gateway.Entry(data, p.log)
+	lambda := lambdaapi.New(lambdaapi.Config{
+		Catalog: p.catalog, Packages: p.artifacts, Layers: p.store, Stations: events, Guard: guard, Place: c.place(),
+		Concurrency: c.AccountConcurrency, MaxEvent: c.MaxEvent, Runtimes: lambdaRuntimes(), Log: p.log,
+	})
+	sqs := sqsapi.New(sqsapi.Config{
+		Reader: p.queues, Writer: p.queues, Messages: p.queues, Leases: p.queues, Moves: p.queues,
+		Guard: guard, Place: c.place(), Stopping: stopping, Now: p.jobs.Queues().Clock().Now, Log: p.log,
+	})
+	p.front = p.openFront(map[string]http.Handler{"lambda": lambda, "sqs": sqs})
+	d := &dispatch{
+		router: router, front: p.front, exists: p.exists,
+		data:   functions,
+		aws:    door.signed(p.front, lambda),
+		others: door.signed(p.front, guard.Wrap(p.front)),
+		admin: door.token(adminapi.New(adminapi.Config{
+			Catalog: p.catalog, Pool: apiPool{p.pool, p.cells}, Uploads: uploads{p.artifacts}, Logs: functionLogs{p.logs}, Keys: p.keys,
 			Stations: stations, Guard: guard, Schema: project.Schema(), MaxUpload: c.MaxCode,
 			Later: jobs.Direct(later), Queued: p.jobs.Queued,
 			Version: version(), Driver: p.driver.Name(), DriverReason: p.reason, Started: time.Now(), Log: p.log,
-		}),
-		jobs:    guard.Wrap(gateway.Entry(jobs.Get(p.jobs, stopping), p.log)),
-		metrics: guard.Wrap(p.metrics.Handler()),
+		})),
+		jobs:    door.token(guard.Wrap(gateway.Entry(jobs.Get(p.jobs, stopping), p.log))),
+		metrics: door.token(guard.Wrap(p.metrics.Handler())),
 		health:  http.HandlerFunc(page.Healthz),
 		ready:   page.Readyz(p.ready, p.log),
-		page: guard.Wrap(page.New(page.Config{
+		page: door.token(guard.Wrap(page.New(page.Config{
 			Catalog: p.catalog, Pool: p.pool, Version: version(), Driver: p.driver.Name(), Log: p.log,
-		})),
+		}))),
 		stopping: stopping,
 	}
+	if !c.Public {
+		d.data = door.token(functions)
+	}
+	return d
+}
+
+func (p *platform) exists(name rouse.FunctionName) bool {
+	_, err := p.catalog.Function(name)
+	return err == nil
 }
 
 func (p *platform) ready(context.Context) error {
@@ -377,6 +398,9 @@ func (p *platform) close(ctx context.Context) error {
 	}
 	p.end()
 	p.beside.Wait()
+	if p.front != nil {
+		p.front.Close()
+	}
 	if p.driver != nil {
 		failed("closing the driver", p.driver.Close())
 	}

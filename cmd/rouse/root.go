@@ -149,6 +149,8 @@ func hint(e *rouse.Error) string {
 		return "Start one with rouse serve, or name another with --server or ROUSE_SERVER."
 	case e.Code == rouse.NotFound && strings.HasPrefix(e.Message, "function ") && strings.HasSuffix(e.Message, "does not exist"):
 		return "rouse ls lists the functions."
+	case e.Code == rouse.Unauthorized:
+		return "Set ROUSE_TOKEN to a key, written as ID:SECRET; the server's first lies in its data folder, in first-key."
 	case e.Code == rouse.Internal:
 		return "The server's log has the details."
 	}

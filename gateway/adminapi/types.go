@@ -68,7 +68,7 @@ type NextStart struct {
 
 // NewKey asks for a key.
 type NewKey struct {
-	Name string `json:"name"` // for people
+	Name string `json:"name,omitempty"` // for people
 }
 
 // Publication asks for a version of $LATEST.

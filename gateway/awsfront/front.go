@@ -68,7 +68,7 @@ func (f *Front) Service(r *http.Request) string {
 		return service
 	}
 	target := r.Header.Get("X-Amz-Target")
-	if target == "" || r.Method != http.MethodPost || r.URL.Path != "/" {
+	if target == "" || r.Method != http.MethodPost {
 		return ""
 	}
 	prefix, _, _ := strings.Cut(target, ".")

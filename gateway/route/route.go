@@ -48,6 +48,13 @@ func (rt *Router) Serves(r *http.Request) bool {
 	return path == "/fn" || strings.HasPrefix(path, "/fn/")
 }
 
+// Hosted is the function that the request's host names, existing or not; ok is
+// false when a path does, or nothing.
+func (rt *Router) Hosted(r *http.Request) (name rouse.FunctionName, ok bool) {
+	host, ok := rt.hostName(r.Host)
+	return rouse.FunctionName(host), ok
+}
+
 // Station fills in the call's Ref, Function, Revision, Path and Prefix. Errors
 // are Invalid for a name that cannot be one and NotFound for one that nobody has.
 func (rt *Router) Station(next gateway.Handler) gateway.Handler {

@@ -24,7 +24,7 @@ import (
 type Client struct {
 	base  string
 	token string // ID:SECRET of a key, or ""
-	http *http.Client
+	http  *http.Client
 }
 
 // maxError bounds how much of an answer that is no JSON is read.
