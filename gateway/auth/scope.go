@@ -6,11 +6,7 @@ import (
 	"strings"
 )
 
-const (
-	algorithm = "AWS4-HMAC-SHA256"
-	// asymmetric is Version 4A, whose scopes name no region.
-	asymmetric = "AWS4-ECDSA-P256-SHA256"
-)
+const algorithm = "AWS4-HMAC-SHA256"
 
 // Signed says whether a request carries a signature, believable or not.
 func Signed(r *http.Request) bool {
@@ -42,7 +38,8 @@ func Service(r *http.Request) string {
 	return serviceOf(values.Get("X-Amz-Credential"))
 }
 
-// serviceOf is the part before the last of ID/DATE/REGION/SERVICE/aws4_request.
+// serviceOf is the part before the last of ID/DATE/REGION/SERVICE/aws4_request, and
+// of Version 4A's scopes, which have no region.
 func serviceOf(credential string) string {
 	rest, ok := strings.CutSuffix(credential, "/aws4_request")
 	if !ok {
