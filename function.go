@@ -57,6 +57,8 @@ type Settings struct {
 	Hold       Duration `json:"hold"`        // the longest wait for an instance
 	// Freeze stops an instance's processes between requests (lambda contract).
 	Freeze bool `json:"freeze"`
+	// Webhook is a URL that is told of the end of each of the function's jobs.
+	Webhook string `json:"webhook,omitempty"`
 }
 
 // DefaultSettings are what a function has that sets nothing.

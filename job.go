@@ -60,8 +60,10 @@ type JobRequest struct {
 	Identity      json.RawMessage `json:"identity,omitempty"`
 	// Source says who asked: "http", "api", "lambda", "schedule", …
 	Source string `json:"source,omitempty"`
-	// Notify is what whoever is told of the job's end needs to know.
+	// Notify is a JobNotify; nil when the caller wants nobody told.
 	Notify json.RawMessage `json:"notify,omitempty"`
+	// Hops is how many jobs in a row were each handed in to tell of another's end.
+	Hops int `json:"hops,omitempty"`
 }
 
 // JobHTTP is a request to a function of the http contract.

@@ -13,6 +13,18 @@ type LambdaFunction struct {
 	Policies map[Qualifier][]Statement `json:"policies,omitempty"` // by what they are attached to
 	// Recursive lets the function call itself, perhaps through others, without end.
 	Recursive bool `json:"recursive,omitempty"`
+	// Async is what becomes of events that are handled later, by the qualifier
+	// that they were handed in for.
+	Async map[Qualifier]LambdaAsync `json:"async,omitempty"`
+}
+
+// LambdaAsync says how events are handled later, and who is told of their ends.
+type LambdaAsync struct {
+	Retries   *int      `json:"retries,omitempty"` // after the function failed; nil is 2
+	MaxAge    *int      `json:"max_age,omitempty"` // seconds; nil is six hours
+	OnSuccess string    `json:"on_success,omitempty"`
+	OnFailure string    `json:"on_failure,omitempty"`
+	Modified  time.Time `json:"modified"`
 }
 
 // LambdaVersion is what AWS Lambda's API keeps of $LATEST or of one version.
@@ -27,6 +39,8 @@ type LambdaVersion struct {
 	// code is Package.Code, and to no other that came afterwards by another way.
 	Package *Package      `json:"package,omitempty"`
 	Layers  []LayerOfCode `json:"layers,omitempty"`
+	// DeadLetter is the ARN of the queue for events that could not be handled.
+	DeadLetter string `json:"dead_letter,omitempty"`
 }
 
 // Package is an uploaded zip archive with what it unpacks to.

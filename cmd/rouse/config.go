@@ -55,6 +55,7 @@ type config struct {
 	MaxResult    rouse.Bytes    `yaml:"max_result" doc:"largest answer of a job that is kept"`
 	KeepJobs     rouse.Duration `yaml:"keep_jobs" doc:"how long a job that succeeded is kept, with its answer"`
 	KeepDead     rouse.Duration `yaml:"keep_dead" doc:"how long a job that failed or expired is kept, to be looked at and redriven"`
+	WebhookAllow []string       `yaml:"webhook_allow" doc:"private networks that webhooks may reach, such as 10.0.0.0/8; may be given several times"`
 	MaxCode      rouse.Bytes    `yaml:"max_code" doc:"largest code, unpacked, and largest upload"`
 	SlowBody     rouse.Duration `yaml:"slow_body" doc:"longest time for a client to send an event's body"`
 	DrainTimeout rouse.Duration `yaml:"drain_timeout" doc:"how long a stopping Rouse lets requests finish"`
@@ -178,6 +179,7 @@ func (c *config) complete(getenv func(string) (string, bool)) error {
 
 func (c *config) validate() error {
 	loopback, err := isLoopback(c.Listen)
+	_, badNetworks := networks(c.WebhookAllow)
 	badRuntime := ""
 	for name, image := range c.RuntimeImage {
 		if image == "" || !slices.Contains(bootstrap.Planner{}.Runtimes(), name) {
@@ -219,6 +221,8 @@ func (c *config) validate() error {
 		return fmt.Errorf("keep_jobs %s: must be more than 0", c.KeepJobs)
 	case c.KeepDead <= 0:
 		return fmt.Errorf("keep_dead %s: must be more than 0", c.KeepDead)
+	case badNetworks != nil:
+		return badNetworks
 	case c.MaxCode < rouse.KB:
 		return fmt.Errorf("max_code %s: must be at least 1KB", c.MaxCode)
 	case c.SlowBody <= 0:

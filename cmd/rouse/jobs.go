@@ -17,6 +17,7 @@ import (
 	"github.com/rousehq/rouse/controller/store/bolt"
 	"github.com/rousehq/rouse/gateway"
 	"github.com/rousehq/rouse/gateway/jobs"
+	"github.com/rousehq/rouse/gateway/lambdaapi"
 	"github.com/rousehq/rouse/gateway/proxy"
 )
 
@@ -29,12 +30,16 @@ func (p *platform) openJobs(ctx context.Context) error {
 		return err
 	}
 	p.events = events
+	if err := p.openWebhooks(); err != nil {
+		return err
+	}
 	p.jobs, err = async.Open(ctx, async.Config{
 		Space: events, Dir: filepath.Join(p.config.Data, "results"), Clock: queue.NewClock(time.Now(), 1),
 		Invoker: &invoker{
 			catalog: p.catalog, pool: p.pool, proxy: proxy.New(p.config.Account), maxResult: p.config.MaxResult,
 			most: p.config.MaxInstances, memory: p.config.MemoryBudget,
 		},
+		Ender: p.teller, Policy: p.policy,
 		Observer: p.metrics, KeepResults: p.config.KeepJobs.D(), KeepDead: p.config.KeepDead.D(),
 		MaxPayload: p.config.jobPayload(), MaxResult: p.config.MaxResult, Log: p.log,
 	})
@@ -93,7 +98,7 @@ func (i *invoker) Invoke(ctx context.Context, a async.Attempt) (async.Outcome, e
 	case ctx.Err() != nil && err != nil:
 		return async.Outcome{}, context.Cause(ctx)
 	case rouse.CodeOf(err) == rouse.StartFailed:
-		return failed(err), nil
+		return failed(a.ID, rev, err), nil
 	case err != nil:
 		return async.Outcome{}, err
 	}
@@ -105,11 +110,12 @@ func (i *invoker) Invoke(ctx context.Context, a async.Attempt) (async.Outcome, e
 	}
 	switch code := rouse.CodeOf(err); {
 	case err == nil:
+		out.Version = ran(rev)
 		return out, nil
 	case ctx.Err() != nil:
 		return async.Outcome{}, context.Cause(ctx)
 	case code == rouse.Timeout || code == rouse.FunctionError || code == rouse.StartFailed:
-		return failed(err), nil
+		return failed(a.ID, rev, err), nil
 	}
 	return async.Outcome{}, err
 }
@@ -180,12 +186,27 @@ func (i *invoker) request(ctx context.Context, fn *rouse.Function, rev *rouse.Re
 	return out, nil
 }
 
-func failed(err error) async.Outcome {
+// failed is an error of the function's making. What AWS would have answered is
+// the answer.
+func failed(id string, rev *rouse.Revision, err error) async.Outcome {
+	out := async.Outcome{Version: ran(rev), Failure: &rouse.JobFailure{Code: rouse.Internal, Message: "internal error"}}
 	var e *rouse.Error
 	if !errors.As(err, &e) {
-		return async.Outcome{Failure: &rouse.JobFailure{Code: rouse.Internal, Message: "internal error"}}
+		return out
 	}
-	return async.Outcome{Failure: &rouse.JobFailure{Code: e.Code, Message: e.Message, Type: e.Type, Trace: e.Trace}}
+	out.Failure = &rouse.JobFailure{Code: e.Code, Message: e.Message, Type: e.Type, Trace: e.Trace}
+	if rev.Spec.Contract == rouse.ContractLambda {
+		out.Payload = lambdaapi.FailureBody(id, e)
+	}
+	return out
+}
+
+// ran is the version of a revision, in AWS's words.
+func ran(rev *rouse.Revision) rouse.Qualifier {
+	if rev.Spec.Version == "" {
+		return rouse.Latest
+	}
+	return rouse.Qualifier(rev.Spec.Version)
 }
 
 // recorder is a client that keeps the answer, up to one byte more than is allowed.

@@ -15,6 +15,7 @@ import (
 	"github.com/rousehq/rouse/cmd/rouse/project"
 	"github.com/rousehq/rouse/controller/artifact"
 	"github.com/rousehq/rouse/controller/async"
+	"github.com/rousehq/rouse/controller/async/destination"
 	"github.com/rousehq/rouse/controller/catalog"
 	"github.com/rousehq/rouse/controller/driver"
 	"github.com/rousehq/rouse/controller/imports"
@@ -65,6 +66,7 @@ type platform struct {
 	queues    queues
 	keys      *keys.Keys
 	front     *awsfront.Front
+	webhooks  *destination.Webhooks
 
 	reason   string // why this driver
 	draining atomic.Bool
@@ -329,6 +331,7 @@ func (p *platform) handler(stopping context.Context) http.Handler {
 	functions := gateway.Entry(data, p.log)
 	lambda := lambdaapi.New(lambdaapi.Config{
 		Catalog: p.catalog, Packages: p.artifacts, Layers: p.store, Stations: events, Guard: guard, Place: c.place(),
+		Later: p.jobs, Webhook: p.webhooks.Check,
 		Concurrency: c.AccountConcurrency, MaxEvent: c.MaxEvent, Runtimes: lambdaRuntimes(), Log: p.log,
 	})
 	sqs := sqsapi.New(sqsapi.Config{
@@ -344,7 +347,7 @@ func (p *platform) handler(stopping context.Context) http.Handler {
 		admin: door.token(adminapi.New(adminapi.Config{
 			Catalog: p.catalog, Pool: apiPool{p.pool, p.cells}, Uploads: uploads{p.artifacts}, Logs: functionLogs{p.logs}, Keys: p.keys,
 			Stations: stations, Guard: guard, Schema: project.Schema(), MaxUpload: c.MaxCode,
-			Later: jobs.Direct(later), Queued: p.jobs.Queued,
+			Later: jobs.Direct(later), Queued: p.jobs.Queued, Webhook: p.webhooks.Check,
 			Version: version(), Driver: p.driver.Name(), DriverReason: p.reason, Started: time.Now(), Log: p.log,
 		})),
 		jobs:    door.token(guard.Wrap(gateway.Entry(jobs.Get(p.jobs, stopping), p.log))),
@@ -389,6 +392,9 @@ func (p *platform) close(ctx context.Context) error {
 	}
 	if p.jobs != nil {
 		failed("ending jobs", p.jobs.Close(ctx))
+	}
+	if p.webhooks != nil {
+		p.webhooks.Close()
 	}
 	if p.catalog != nil {
 		p.catalog.Close()

@@ -27,6 +27,9 @@ type Config struct {
 	// jobs of a function have not ended, and does not block; nil is none.
 	Later  gateway.Handler
 	Queued func(rouse.FunctionName) int
+	// Webhook says whether a URL may be told of jobs' ends; an error is Invalid.
+	// nil takes any.
+	Webhook func(url string) error
 	// Guard keeps web pages out.
 	Guard gateway.Guard
 	// Schema is the JSON Schema of rouse.yaml.
@@ -51,6 +54,9 @@ type api struct {
 func New(cfg Config) http.Handler {
 	if cfg.MaxUpload <= 0 {
 		cfg.MaxUpload = 250 * rouse.MB
+	}
+	if cfg.Webhook == nil {
+		cfg.Webhook = func(string) error { return nil }
 	}
 	if cfg.Queued == nil {
 		cfg.Queued = func(rouse.FunctionName) int { return 0 }

@@ -16,7 +16,7 @@ const ndjson = "application/x-ndjson"
 // moved: once with the result or, when the client accepts application/x-ndjson,
 // with Progress lines while it goes on. A client that leaves ends the deployment.
 func (a *api) deploy(c *gateway.Call) error {
-	d, err := readDeployment(c)
+	d, err := a.readDeployment(c)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (a *api) deploy(c *gateway.Call) error {
 }
 
 // readDeployment gives missing keys of spec and settings their defaults.
-func readDeployment(c *gateway.Call) (rouse.Deployment, error) {
+func (a *api) readDeployment(c *gateway.Call) (rouse.Deployment, error) {
 	var d rouse.Deployment
 	name, err := functionName(c)
 	if err != nil {
@@ -61,6 +61,10 @@ func readDeployment(c *gateway.Call) (rouse.Deployment, error) {
 	}
 	if given.Settings == nil {
 		d.Settings = nil
+		return d, nil
+	}
+	if settings.Webhook != "" {
+		return d, a.Webhook(settings.Webhook)
 	}
 	return d, nil
 }

@@ -26,7 +26,11 @@ func (a *api) patchSettings(c *gateway.Call) error {
 			reserved := *s.Reserved
 			s.Reserved = &reserved
 		}
-		return json.Unmarshal(patch, s)
+		before := s.Webhook
+		if err := json.Unmarshal(patch, s); err != nil || s.Webhook == "" || s.Webhook == before {
+			return err
+		}
+		return a.Webhook(s.Webhook)
 	})
 	if err != nil {
 		return err

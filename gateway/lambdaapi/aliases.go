@@ -196,6 +196,7 @@ func (a *api) deleteAlias(r *request) (any, error) {
 		delete(fn.Aliases, name)
 		if fn.Lambda != nil {
 			delete(fn.Lambda.Policies, name)
+			delete(fn.Lambda.Async, name)
 		}
 		return nil
 	})

@@ -22,6 +22,10 @@ type Config struct {
 	Layers   Layers
 	// Stations stand before an invocation: metrics, limit, hold, in this order.
 	Stations []gateway.Station
+	// Later handles events that are not waited for.
+	Later Later
+	// Webhook says whether a URL may be told of events' ends; an error is Invalid.
+	Webhook func(url string) error
 	// Guard keeps web pages out.
 	Guard gateway.Guard
 	// Place is where ARNs say that everything is.
@@ -39,6 +43,7 @@ type api struct {
 	handlers   map[string]handler
 	invocation gateway.Handler
 	streaming  gateway.Handler
+	keeping    gateway.Handler
 	pick       func() float64 // in [0,1), chooses between an alias' versions
 	now        func() time.Time
 	secret     []byte // makes markers that nobody else can make
@@ -58,6 +63,7 @@ func New(cfg Config) http.Handler {
 	}
 	a.invocation = gateway.Chain(a.invokeEnd, cfg.Stations...)
 	a.streaming = gateway.Chain(a.streamEnd, cfg.Stations...)
+	a.keeping = gateway.Chain(a.keepEnd, cfg.Stations[:len(cfg.Stations)-1]...) // nothing is waited for
 	return gateway.Entry(a.serve, cfg.Log)
 }
 

@@ -28,7 +28,8 @@ type configuration struct {
 	LastModified               string
 	CodeSha256                 string
 	Version                    string
-	Environment                *environment `json:",omitempty"`
+	Environment                *environment      `json:",omitempty"`
+	DeadLetterConfig           map[string]string `json:",omitempty"`
 	TracingConfig              map[string]string
 	RevisionId                 string
 	Layers                     []layerRef `json:",omitempty"`
@@ -135,6 +136,9 @@ func (a *api) configuration(p pointed) *configuration {
 	}
 	if len(spec.Environment) > 0 {
 		c.Environment = &environment{spec.Environment}
+	}
+	if p.lambda.DeadLetter != "" {
+		c.DeadLetterConfig = map[string]string{"TargetArn": p.lambda.DeadLetter}
 	}
 	c.CodeSha256, c.CodeSize = p.code()
 	if spec.Artifact.Image != "" {

@@ -21,6 +21,7 @@ type settings struct {
 	EphemeralStorage *struct{ Size int }
 	Layers           *[]string
 	ImageConfig      *imageConfig
+	DeadLetterConfig *struct{ TargetArn string }
 	PackageType      string
 	Architectures    []string
 	Tags             map[string]string
@@ -33,7 +34,6 @@ type settings struct {
 		Ipv6AllowedForDualStack     bool
 	}
 	FileSystemConfigs []struct{ Arn string }
-	DeadLetterConfig  *struct{ TargetArn string }
 	TracingConfig     *struct{ Mode string }
 	SnapStart         *struct{ ApplyOn string }
 	LoggingConfig     *struct{ LogFormat, ApplicationLogLevel, SystemLogLevel, LogGroup string }

@@ -40,6 +40,7 @@ func (a *api) deleteFunction(r *request) (any, error) {
 		fn.Versions = slices.DeleteFunc(fn.Versions, func(v rouse.Version) bool { return v.Number == number })
 		if fn.Lambda != nil {
 			delete(fn.Lambda.Policies, t.qualifier)
+			delete(fn.Lambda.Async, t.qualifier)
 		}
 		return nil
 	})

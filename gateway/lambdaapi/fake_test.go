@@ -28,6 +28,7 @@ type world struct {
 	revs   map[rouse.RevisionID]*rouse.Revision   // under mu
 	layers map[string]rouse.Layer                 // under mu
 
+	later   []rouse.JobRequest
 	acquire error // why there is no lease; nil gives one
 	invoke  func(ev *rouse.Event) (*rouse.Result, error)
 }
@@ -179,13 +180,28 @@ func (i instance) Invoke(_ context.Context, ev *rouse.Event) (*rouse.Result, err
 	return i.w.invoke(ev)
 }
 
-// station reads the body and takes a lease, as the real ones do.
-func (w *world) station(next gateway.Handler) gateway.Handler {
+// Submit keeps the newest event.
+func (w *world) Submit(_ context.Context, r rouse.JobRequest) (*rouse.Job, bool, error) {
+	w.later = append(w.later, r)
+	return &rouse.Job{ID: laterID, Request: r}, true, nil
+}
+
+const laterID = "01993f5c-1111-7111-8111-111111111111"
+
+// limit reads the body, as the real station does.
+func (w *world) limit(next gateway.Handler) gateway.Handler {
 	return func(c *gateway.Call) error {
 		var err error
 		if c.Body, err = io.ReadAll(c.Request.Body); err != nil {
 			return err
 		}
+		return next(c)
+	}
+}
+
+// hold takes a lease, as the real station does.
+func (w *world) hold(next gateway.Handler) gateway.Handler {
+	return func(c *gateway.Call) error {
 		if w.acquire != nil {
 			return w.acquire
 		}
@@ -197,9 +213,16 @@ func (w *world) station(next gateway.Handler) gateway.Handler {
 
 func (w *world) api() http.Handler {
 	return New(Config{
-		Catalog: w, Packages: w, Layers: w, Stations: []gateway.Station{w.station}, Place: rouse.DefaultPlace,
+		Catalog: w, Packages: w, Layers: w, Stations: []gateway.Station{w.limit, w.hold}, Later: w, Webhook: refusePrivate, Place: rouse.DefaultPlace,
 		Concurrency: 1000, MaxEvent: 6 * rouse.MB, Runtimes: []string{"python3.11"}, Log: slog.New(slog.DiscardHandler),
 	})
+}
+
+func refusePrivate(url string) error {
+	if strings.Contains(url, "10.0.0.1") {
+		return rouse.Errorf(rouse.Invalid, "webhook %q: private", url)
+	}
+	return nil
 }
 
 // call answers one request.

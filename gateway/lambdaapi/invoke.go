@@ -31,7 +31,7 @@ func (a *api) invoke(c *gateway.Call, escaped string) error {
 		c.Writer.WriteHeader(http.StatusNoContent)
 		return nil
 	case "Event":
-		return notBuilt("Invoke with InvocationType Event")
+		return a.later(c)
 	default:
 		return validation([]string{"Value '" + clip(kind) + "' at 'invocationType' failed to satisfy constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]"})
 	}
@@ -128,7 +128,7 @@ func (a *api) settle(c *gateway.Call, err error, failed func(*gateway.Call, []by
 	if err == nil || !errors.As(err, &e) {
 		return err
 	}
-	body, answered := failureBody(c.ID, e), gateway.Sent(c.Writer) != 0
+	body, answered := FailureBody(c.ID, e), gateway.Sent(c.Writer) != 0
 	switch {
 	case body != nil && !answered:
 		if c.Request.Header.Get("X-Amz-Log-Type") == "Tail" { // of a start that failed
@@ -189,7 +189,7 @@ func (a *api) invokeEnd(c *gateway.Call) error {
 	if err != nil {
 		var e *rouse.Error
 		if errors.As(err, &e) {
-			if body := failureBody(c.ID, e); body != nil {
+			if body := FailureBody(c.ID, e); body != nil {
 				answerFailure(c, body)
 			}
 		}
@@ -218,10 +218,10 @@ func answerFailure(c *gateway.Call, body []byte) {
 	writeJSON(c.Writer, http.StatusOK, body)
 }
 
-// failureBody is AWS's description of an error of the function's making: a
+// FailureBody is AWS's description of an error of the function's making: a
 // timeout, a process that ended, an init that failed. It is nil for errors of
 // another making.
-func failureBody(id string, e *rouse.Error) []byte {
+func FailureBody(id string, e *rouse.Error) []byte {
 	if len(e.Payload) > 0 {
 		return e.Payload
 	}

@@ -61,7 +61,7 @@ func (a *api) streamEnd(c *gateway.Call) error {
 	var e *rouse.Error
 	switch {
 	case errors.As(err, &e):
-		if body := failureBody(c.ID, e); body != nil {
+		if body := FailureBody(c.ID, e); body != nil {
 			out.complete("Unhandled", string(body), log)
 		}
 		return err

@@ -45,6 +45,12 @@ type Layers interface {
 	AllLayers(ctx context.Context) iter.Seq2[rouse.Layer, error]
 }
 
+// Later keeps events and has them handled.
+type Later interface {
+	// Submit blocks until the event is on disk.
+	Submit(ctx context.Context, r rouse.JobRequest) (j *rouse.Job, created bool, err error)
+}
+
 // Packages keeps uploaded archives.
 type Packages interface {
 	// AddPackage unpacks an archive and keeps it. It is idempotent. Errors are

@@ -92,6 +92,9 @@ func (a *api) read(c *gateway.Call, op *operation, params map[string]string, que
 // ownWords says whether an endpoint checks a member itself, since AWS has other
 // words for it there.
 func (a *api) ownWords(op *operation, problem string) bool {
+	if strings.HasPrefix(problem, "Value 'http") && strings.Contains(problem, "estination' failed to satisfy constraint: Member must satisfy regular expression pattern") {
+		return true // a webhook, which AWS does not have
+	}
 	return strings.Contains(problem, "at 'runtime' failed to satisfy constraint: Member must satisfy enum value set") &&
 		(op.name == "CreateFunction" || op.name == "UpdateFunctionConfiguration")
 }

@@ -27,8 +27,6 @@ func (a *api) refuse(r *request, in *settings) error {
 		return unsupported("FileSystemConfigs", "there is no file system to mount; leave it out")
 	case r.text("KMSKeyArn") != "":
 		return unsupported("KMSKeyArn", "nothing is encrypted with keys of a KMS; leave it out")
-	case in.DeadLetterConfig != nil && in.DeadLetterConfig.TargetArn != "":
-		return unsupported("DeadLetterConfig", "there are no queues and topics yet that it could name")
 	case in.TracingConfig != nil && in.TracingConfig.Mode == "Active":
 		return unsupported("TracingConfig Active", "traces are passed on and not recorded; use PassThrough")
 	case in.SnapStart != nil && in.SnapStart.ApplyOn == "PublishedVersions":
@@ -105,6 +103,12 @@ func (a *api) apply(ctx context.Context, in *settings, spec *rouse.Spec, lambda 
 		if c := in.ImageConfig; len(c.EntryPoint) > 0 || len(c.Command) > 0 || c.WorkingDirectory != "" {
 			spec.Image = &rouse.ImageConfig{EntryPoint: c.EntryPoint, Command: c.Command, Directory: c.WorkingDirectory}
 		}
+	}
+	if in.DeadLetterConfig != nil {
+		if err := a.checkDeadLetter(in.DeadLetterConfig.TargetArn); err != nil {
+			return err
+		}
+		lambda.DeadLetter = in.DeadLetterConfig.TargetArn
 	}
 	if in.Environment != nil {
 		if err := checkVariables(in.Environment.Variables); err != nil {

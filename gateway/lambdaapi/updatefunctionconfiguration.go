@@ -32,6 +32,6 @@ func (a *api) updateFunctionConfiguration(r *request) (any, error) {
 		}
 		return fits(spec, &given)
 	}, func(latest *rouse.LambdaVersion) {
-		latest.Description, latest.Role, latest.Layers = given.Description, given.Role, given.Layers
+		latest.Description, latest.Role, latest.Layers, latest.DeadLetter = given.Description, given.Role, given.Layers, given.DeadLetter
 	})
 }

@@ -55,6 +55,7 @@ type Scaling struct {
 	Queue        *int            `yaml:"queue" doc:"requests that may wait for an instance; 0 refuses at once"`
 	QueueBytes   *rouse.Bytes    `yaml:"queue_bytes" doc:"bytes that waiting requests may hold"`
 	Hold         *rouse.Duration `yaml:"hold" doc:"longest wait for an instance"`
+	Webhook      *string         `yaml:"webhook" doc:"URL that is told of the end of each of the function's jobs"`
 	Freeze       *bool           `yaml:"freeze" doc:"stop an instance's processes between requests (contract lambda)"`
 }
 
@@ -149,6 +150,7 @@ func (s Scaling) Over(base rouse.Settings) rouse.Settings {
 	take(&base.QueueBytes, s.QueueBytes)
 	take(&base.Hold, s.Hold)
 	take(&base.Freeze, s.Freeze)
+	take(&base.Webhook, s.Webhook)
 	if s.Reserved != nil {
 		base.Reserved = s.Reserved
 	}
