@@ -7,7 +7,7 @@ VERSION     ?= $(shell git describe --tags --dirty 2>/dev/null)
 LDFLAGS     := -s -w -X main.release=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build images demo up test lint generate bench nightly fuzz check-compose clean
+.PHONY: help build images demo up test lint generate bench compat nightly fuzz check-compose clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench: ## measure, and write bench/RESULTS.md (BENCH=-quick: few rounds)
 
 nightly: ## long property, fuzz and soak runs
 	scripts/nightly.sh
+
+compat: ## unmodified AWS clients and handlers against a real Rouse
+	scripts/compat.sh
 
 check-compose: ## start the Compose setup and call a function through it
 	scripts/check-compose.sh

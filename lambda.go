@@ -41,6 +41,8 @@ type LambdaVersion struct {
 	Layers  []LayerOfCode `json:"layers,omitempty"`
 	// DeadLetter is the ARN of the queue for events that could not be handled.
 	DeadLetter string `json:"dead_letter,omitempty"`
+	// HasEnvironment says that variables were given, if only none.
+	HasEnvironment bool `json:"has_environment,omitempty"`
 }
 
 // Package is an uploaded zip archive with what it unpacks to.

@@ -19,8 +19,8 @@ type LayerVersion struct {
 	Number        int         `json:"number"`
 	Description   string      `json:"description,omitempty"`
 	License       string      `json:"license,omitempty"`
-	Runtimes      []string    `json:"runtimes,omitempty"`
-	Architectures []string    `json:"architectures,omitempty"`
+	Runtimes      []string    `json:"runtimes,omitzero"`
+	Architectures []string    `json:"architectures,omitzero"`
 	Created       time.Time   `json:"created"`
 	Package       Package     `json:"package"`
 	Policy        []Statement `json:"policy,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -83,9 +84,12 @@ func (a *api) setAlias(r *request, begin func(*rouse.Function, rouse.Qualifier, 
 	if err := r.into(&in); err != nil {
 		return nil, err
 	}
-	_, t, err := a.function(r)
+	t, err := a.targetOf(r)
 	if err != nil {
 		return nil, err
+	}
+	if _, err := a.Catalog.Function(t.name); err != nil {
+		return nil, a.notFound(target{t.name, rouse.Qualifier(r.text("FunctionVersion"))})
 	}
 	name := rouse.Qualifier(r.text("Name"))
 	fn, err := a.Catalog.Change(r.Request.Context(), t.name, func(fn *rouse.Function) error {
@@ -142,7 +146,9 @@ func (a *api) point(fn *rouse.Function, alias *rouse.Alias, in *aliasInput) erro
 	case alias.Second == alias.Version:
 		return invalid("Invalid function version %d. Function version %d is already included in routing configuration.", alias.Second, alias.Second)
 	case alias.Version == 0:
-		return invalid("$LATEST is not supported for an alias pointing to more than 1 version")
+		e := invalid("$LATEST is not supported for an alias pointing to more than 1 version")
+		e.kind = ""
+		return e
 	}
 	alias.RevisionID = uuid.NewString()
 	return nil
@@ -216,6 +222,9 @@ func (a *api) qualified(fn *rouse.Function, t target) error {
 		return nil
 	}
 	if _, ok := fn.Aliases[t.qualifier]; !ok {
+		if strings.Contains(string(t.qualifier), "$") {
+			return a.notFound(t) // no alias has such a name
+		}
 		return missing("Cannot find alias arn: %s", a.Place.ARN(t.name, t.qualifier))
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +22,7 @@ type configuration struct {
 	Runtime                    string `json:",omitempty"`
 	Role                       string
 	Handler                    string `json:",omitempty"`
-	CodeSize                   rouse.Bytes
+	CodeSize                   int64
 	Description                string
 	Timeout                    int
 	MemorySize                 int
@@ -52,7 +53,7 @@ type environment struct{ Variables map[string]string }
 
 type layerRef struct {
 	Arn      string
-	CodeSize rouse.Bytes
+	CodeSize int64
 }
 
 type imageConfigResponse struct{ ImageConfig imageConfig }
@@ -134,13 +135,15 @@ func (a *api) configuration(p pointed) *configuration {
 		SnapStart:        map[string]string{"ApplyOn": "None", "OptimizationStatus": "Off"},
 		LoggingConfig:    map[string]string{"LogFormat": "Text", "LogGroup": "/aws/lambda/" + string(p.fn.Name)},
 	}
-	if len(spec.Environment) > 0 {
-		c.Environment = &environment{spec.Environment}
+	if len(spec.Environment) > 0 || p.lambda.HasEnvironment {
+		c.Environment = &environment{map[string]string{}}
+		maps.Copy(c.Environment.Variables, spec.Environment)
 	}
 	if p.lambda.DeadLetter != "" {
 		c.DeadLetterConfig = map[string]string{"TargetArn": p.lambda.DeadLetter}
 	}
-	c.CodeSha256, c.CodeSize = p.code()
+	sum, size := p.code()
+	c.CodeSha256, c.CodeSize = sum, int64(size)
 	if spec.Artifact.Image != "" {
 		c.PackageType = "Image"
 		if i := spec.Image; i != nil {
@@ -150,7 +153,7 @@ func (a *api) configuration(p pointed) *configuration {
 		c.RuntimeVersionConfig = map[string]string{"RuntimeVersionArn": a.runtimeVersion(spec.Runtime)}
 	}
 	for _, layer := range p.lambda.Layers {
-		c.Layers = append(c.Layers, layerRef{layer.ARN, layer.Size})
+		c.Layers = append(c.Layers, layerRef{layer.ARN, int64(layer.Size)})
 	}
 	return c
 }
@@ -162,15 +165,22 @@ func (c *configuration) listed() *configuration {
 }
 
 // creating and updating are what the answers to changes say of what is done by
-// the time that anybody can ask.
+// the time that anybody can ask. Being done is a change too: whoever asks then is
+// told another RevisionId.
 func (c *configuration) creating() *configuration {
+	c.RevisionId = before(c.RevisionId)
 	c.State, c.StateReason, c.StateReasonCode, c.LastUpdateStatus = "Pending", "The function is being created.", "Creating", ""
 	return c
 }
 
 func (c *configuration) updating() *configuration {
+	c.RevisionId = before(c.RevisionId)
 	c.LastUpdateStatus, c.LastUpdateStatusReason, c.LastUpdateStatusReasonCode = "InProgress", "The function is being created.", "Creating"
 	return c
+}
+
+func before(revision string) string {
+	return uuid.NewHash(sha1.New(), uuid.NameSpaceOID, []byte(revision), 5).String()
 }
 
 func (p pointed) role(place rouse.Place) string {

@@ -27,6 +27,7 @@ type settings struct {
 	Tags             map[string]string
 	Publish          bool
 	RevisionId       string
+	variables        []byte // as they were sent, when they are large
 
 	// What is refused, unless it asks for what happens anyway.
 	VpcConfig *struct {
@@ -46,6 +47,7 @@ func (a *api) createFunction(r *request) (any, error) {
 	if err := r.into(&in); err != nil {
 		return nil, err
 	}
+	in.variables = r.variables
 	t, err := a.target(r.op.name, r.text("FunctionName"), "")
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -25,14 +26,14 @@ type layerView struct {
 	Description             string
 	CreatedDate             string
 	Version                 int
-	CompatibleRuntimes      []string `json:",omitempty"`
+	CompatibleRuntimes      []string `json:",omitzero"` // an empty list that was given is told
 	LicenseInfo             string   `json:",omitempty"`
-	CompatibleArchitectures []string `json:",omitempty"`
+	CompatibleArchitectures []string `json:",omitzero"`
 }
 
 type layerContent struct {
 	Location, CodeSha256 string
-	CodeSize             rouse.Bytes
+	CodeSize             int64
 }
 
 func (a *api) layerView(name string, v *rouse.LayerVersion) layerView {
@@ -48,7 +49,7 @@ func (a *api) wholeLayer(c *gateway.Call, name string, v *rouse.LayerVersion) la
 	digest := strings.TrimPrefix(v.Package.Digest, "sha256:")
 	raw, _ := hex.DecodeString(digest) // ours
 	view.LayerArn = a.Place.LayerARN(name, "")
-	view.Content = &layerContent{packageURL(c, digest), base64.StdEncoding.EncodeToString(raw), v.Package.Size}
+	view.Content = &layerContent{packageURL(c, digest), base64.StdEncoding.EncodeToString(raw), int64(v.Package.Size)}
 	return view
 }
 
@@ -79,6 +80,9 @@ func (a *api) publishLayerVersion(r *request) (any, error) {
 	if err := r.into(&in); err != nil {
 		return nil, err
 	}
+	if problems := unknownCompatibles(in.CompatibleRuntimes, in.CompatibleArchitectures); len(problems) > 0 {
+		return nil, validation(problems)
+	}
 	name, err := a.layerName(r.text("LayerName"))
 	if err != nil {
 		return nil, err
@@ -106,6 +110,26 @@ func (a *api) publishLayerVersion(r *request) (any, error) {
 		return nil, err
 	}
 	return a.wholeLayer(r.Call, name, l.Version(number)), nil
+}
+
+// unknownCompatibles says what is wrong with what a layer is said to fit. AWS has
+// words of its own for it.
+func unknownCompatibles(runtimes, architectures []string) (problems []string) {
+	for _, list := range []struct {
+		member, shape string
+		given         []string
+		format        string
+	}{
+		{"compatibleRuntimes", "Runtime", runtimes, "%s"},
+		{"compatibleArchitectures", "Architecture", architectures, "Member must satisfy constraint: [%s]"},
+	} {
+		s := shapes[list.shape]
+		if slices.ContainsFunc(list.given, func(v string) bool { return !slices.Contains(s.enum, v) }) {
+			problems = append(problems, fmt.Sprintf("Value '[%s]' at '%s' failed to satisfy constraint: "+list.format,
+				clip(strings.Join(list.given, ", ")), list.member, s.oneOf()))
+		}
+	}
+	return problems
 }
 
 // changeLayer replaces a layer by what edit makes of it, again when somebody

@@ -30,6 +30,8 @@ type request struct {
 	op    *operation
 	input map[string]any    // members by name; blobs are taken out
 	blobs map[string][]byte // by path, like code.zipFile
+	// variables are Environment's as they were sent, when they are too large.
+	variables []byte
 }
 
 // read takes in a request's members, from wherever they travel, and checks them.
@@ -95,8 +97,13 @@ func (a *api) ownWords(op *operation, problem string) bool {
 	if strings.HasPrefix(problem, "Value 'http") && strings.Contains(problem, "estination' failed to satisfy constraint: Member must satisfy regular expression pattern") {
 		return true // a webhook, which AWS does not have
 	}
-	return strings.Contains(problem, "at 'runtime' failed to satisfy constraint: Member must satisfy enum value set") &&
-		(op.name == "CreateFunction" || op.name == "UpdateFunctionConfiguration")
+	switch op.name {
+	case "CreateFunction", "UpdateFunctionConfiguration":
+		return strings.Contains(problem, "at 'runtime' failed to satisfy constraint: Member must satisfy enum value set")
+	case "PublishLayerVersion":
+		return strings.Contains(problem, " at 'compatible") && strings.Contains(problem, "enum value set")
+	}
+	return false
 }
 
 // parse reads a value that travels as text.
@@ -166,7 +173,30 @@ func (r *request) readBody() error {
 		return serialization("Expected a JSON object")
 	}
 	r.input = given
+	r.measure(raw)
 	return nil
+}
+
+// measure keeps variables beyond their limit in the order in which they came,
+// since AWS's error shows them.
+func (r *request) measure(raw []byte) {
+	env, _ := r.input["Environment"].(map[string]any)
+	variables, _ := env["Variables"].(map[string]any)
+	size := 0
+	for key, value := range variables {
+		text, _ := value.(string)
+		size += len(key) + len(text)
+	}
+	if size <= maxVariables/2 { // far from the limit, even with everything escaped
+		return
+	}
+	var sent struct {
+		Environment struct{ Variables json.RawMessage }
+	}
+	var b bytes.Buffer
+	if json.Unmarshal(raw, &sent) == nil && json.Compact(&b, sent.Environment.Variables) == nil {
+		r.variables = b.Bytes()
+	}
 }
 
 // into fills a struct whose fields are called like the members.

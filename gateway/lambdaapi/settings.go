@@ -29,6 +29,8 @@ func (a *api) refuse(r *request, in *settings) error {
 		return unsupported("KMSKeyArn", "nothing is encrypted with keys of a KMS; leave it out")
 	case in.TracingConfig != nil && in.TracingConfig.Mode == "Active":
 		return unsupported("TracingConfig Active", "traces are passed on and not recorded; use PassThrough")
+	case in.SnapStart != nil && in.SnapStart.ApplyOn == "PublishedVersions" && in.Runtime != nil && !snapStarts(*in.Runtime):
+		return invalid("%s is not supported for SnapStart enabled functions.", *in.Runtime)
 	case in.SnapStart != nil && in.SnapStart.ApplyOn == "PublishedVersions":
 		return unsupported("SnapStart PublishedVersions", "functions start from their code; use None")
 	case r.text("CodeSigningConfigArn") != "":
@@ -66,6 +68,10 @@ func (a *api) apply(ctx context.Context, in *settings, spec *rouse.Spec, lambda 
 		lambda.Role = *in.Role
 	}
 	if in.Runtime != nil {
+		if instead, ok := deprecated[*in.Runtime]; ok && !slices.Contains(a.Runtimes, *in.Runtime) {
+			return invalid("The runtime parameter of %s is no longer supported for creating or updating AWS Lambda functions. "+
+				"We recommend you use the new runtime (%s) while creating or updating functions.", *in.Runtime, instead)
+		}
 		if !slices.Contains(a.Runtimes, *in.Runtime) {
 			return invalid("Value %s at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [%s] or be a valid ARN",
 				clip(*in.Runtime), strings.Join(a.Runtimes, ", "))
@@ -111,10 +117,10 @@ func (a *api) apply(ctx context.Context, in *settings, spec *rouse.Spec, lambda 
 		lambda.DeadLetter = in.DeadLetterConfig.TargetArn
 	}
 	if in.Environment != nil {
-		if err := checkVariables(in.Environment.Variables); err != nil {
+		if err := checkVariables(in.Environment.Variables, in.variables); err != nil {
 			return err
 		}
-		spec.Environment = in.Environment.Variables
+		spec.Environment, lambda.HasEnvironment = in.Environment.Variables, true
 	}
 	return nil
 }
@@ -135,7 +141,8 @@ var reserved = []string{
 
 const maxVariables = 4 << 10
 
-func checkVariables(variables map[string]string) error {
+// checkVariables checks variables; sent is how they came, when they are large.
+func checkVariables(variables map[string]string, sent []byte) error {
 	var taken []string
 	for _, name := range reserved {
 		if _, ok := variables[name]; ok {
@@ -146,7 +153,14 @@ func checkVariables(variables map[string]string) error {
 	if len(taken) > 0 {
 		return invalid(unable+"contains reserved keys that are currently not supported for modification. Reserved keys used in this request: %s", strings.Join(taken, ", "))
 	}
-	if b, err := json.Marshal(variables); err != nil || len(b) > maxVariables {
+	b, err := compact(variables)
+	if err != nil {
+		return err
+	}
+	if len(b) > maxVariables {
+		if sent != nil {
+			b = sent
+		}
 		return invalid(unable+"exceeded the 4KB limit. String measured: %s", b)
 	}
 	return nil

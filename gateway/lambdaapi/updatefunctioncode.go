@@ -95,6 +95,9 @@ func (a *api) revise(r *request, t target, revision string, publish bool,
 	if err != nil {
 		return nil, err
 	}
+	if publish {
+		return a.configuration(p).creating(), nil
+	}
 	return a.configuration(p).updating(), nil
 }
 

@@ -8,6 +8,7 @@ func (a *api) updateFunctionConfiguration(r *request) (any, error) {
 	if err := r.into(&in); err != nil {
 		return nil, err
 	}
+	in.variables = r.variables
 	_, t, err := a.latest(r)
 	if err != nil {
 		return nil, err
@@ -33,5 +34,6 @@ func (a *api) updateFunctionConfiguration(r *request) (any, error) {
 		return fits(spec, &given)
 	}, func(latest *rouse.LambdaVersion) {
 		latest.Description, latest.Role, latest.Layers, latest.DeadLetter = given.Description, given.Role, given.Layers, given.DeadLetter
+		latest.HasEnvironment = given.HasEnvironment
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -56,8 +57,13 @@ func (c *checker) value(name, path string, v any) (any, error) {
 			return nil, mistyped(v, "an Integer")
 		}
 	case kindDouble:
-		if _, ok := v.(json.Number); !ok {
+		n, ok := v.(json.Number)
+		if !ok {
 			return nil, mistyped(v, "a Double")
+		}
+		// AWS's messages show what was made of it: 2 is 2.0.
+		if f, err := n.Float64(); err == nil && f == math.Trunc(f) {
+			v = json.Number(s.number(f))
 		}
 	default:
 		if _, ok := v.(string); !ok {
@@ -145,9 +151,11 @@ func (c *checker) mapping(s *shape, path string, v any) (any, error) {
 			values.problems = append(values.problems, "null")
 			continue
 		}
-		if _, err := values.value(s.value, path, value); err != nil {
+		checked, err := values.value(s.value, path, value)
+		if err != nil {
 			return nil, err
 		}
+		given[key] = checked
 	}
 	if len(keys.problems) > 0 {
 		c.constraints(path, show(v), []string{"Map keys must satisfy constraint: " + shapes[s.key].all()})

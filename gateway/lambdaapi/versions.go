@@ -3,6 +3,8 @@ package lambdaapi
 import (
 	"strconv"
 
+	"github.com/google/uuid"
+
 	"github.com/rousehq/rouse"
 )
 
@@ -40,6 +42,9 @@ func (a *api) publishVersion(r *request) (any, error) {
 		}
 		before = fn.Published
 		number = fn.Publish(description, a.now()).Number
+		if number > before && fn.Lambda != nil {
+			fn.Lambda.Latest.RevisionID = uuid.NewString()
+		}
 		return nil
 	})
 	if err != nil {
@@ -49,10 +54,7 @@ func (a *api) publishVersion(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if number <= before {
-		return a.configuration(p), nil // it was there
-	}
-	return a.configuration(p).creating(), nil
+	return a.configuration(p), nil
 }
 
 func (a *api) listVersionsByFunction(r *request) (any, error) {

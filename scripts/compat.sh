@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# The compatibility suite: unmodified clients of AWS Lambda, and AWS's own clients
+# of the Runtime API, against a real Rouse with each driver that works here.
+#
+#   scripts/compat.sh [DRIVER...] [-- unittest's arguments, such as -k test_layers]
+#
+# Where CI is set, whatever cannot be had is a failure.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+drivers=()
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+  drivers+=("$1")
+  shift
+done
+[ $# -eq 0 ] || shift
+if [ ${#drivers[@]} -eq 0 ]; then
+  drivers=(process)
+  if engine; then
+    drivers+=(docker)
+  elif [ -n "${CI:-}" ]; then
+    die "CI is set, but no Docker engine answers"
+  fi
+fi
+
+python=$(python311) || die "the suite needs Python 3.11 with pip"
+
+# installed NAME COMMAND... runs the command once in a folder of .cache, and prints
+# the folder. It is moved into place when it is whole.
+installed() {
+  local dir=$PWD/.cache/compat/$1 new
+  shift
+  if [ ! -d "$dir" ]; then
+    mkdir -p "$PWD/.cache/compat"
+    new=$(mktemp -d "$dir.XXXXXX")
+    chmod 755 "$new"
+    (cd "$new" && "$@") >&2 || { rm -rf "$new"; return 1; }
+    mv -T "$new" "$dir"
+  fi
+  echo "$dir"
+}
+
+pip() { "$python" -m pip install -q --disable-pip-version-check --root-user-action ignore -t . "$@"; }
+
+clients=$(installed clients-boto3-1.44.5 pip boto3==1.44.5 awscli==1.46.3) || die "boto3 and the AWS CLI cannot be installed"
+ROUSE_AWSLAMBDARIC=$(installed awslambdaric-4.2.2 pip awslambdaric==4.2.2) || die "awslambdaric cannot be installed"
+# It builds a C++ addon, for which not every machine has the tools.
+if ! ROUSE_NODE_RIC=$(installed aws-lambda-ric-3.3.0 npm install --silent --no-audit --no-fund aws-lambda-ric@3.3.0); then
+  [ -z "${CI:-}" ] || die "aws-lambda-ric cannot be built: it needs node 20, autoconf, automake, libtool, cmake and a C++ compiler"
+  say "aws-lambda-ric cannot be built here, so its handlers are left out"
+  ROUSE_NODE_RIC=
+fi
+export ROUSE_AWSLAMBDARIC ROUSE_NODE_RIC
+
+make -s build
+[[ " ${drivers[*]} " != *" docker "* ]] || images/build.sh
+
+work=
+finish() {
+  status=$?
+  if [ -n "${rouse_pid:-}" ]; then
+    kill "$rouse_pid" 2>/dev/null || true
+    wait "$rouse_pid" 2>/dev/null || true
+  fi
+  [ $status -eq 0 ] || [ -z "$work" ] || tail -n 30 "$work/rouse.log" 2>/dev/null || true
+  [ -z "$work" ] || rm -rf "$work"
+  exit $status
+}
+trap finish EXIT
+
+export ROUSE_GO_FUNCTION=$PWD/.cache/compat/go-function
+mkdir -p "$ROUSE_GO_FUNCTION"
+CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$ROUSE_GO_FUNCTION/bootstrap" ./compat/function
+
+for driver in "${drivers[@]}"; do
+  say "--- $driver"
+  work=$(mktemp -d)
+  chmod 711 "$work" # functions of the process driver run as other users
+  start_rouse --driver "$driver"
+  export ROUSE_ENDPOINT=$ROUSE_SERVER ROUSE_DRIVER=$driver ROUSE=$PWD/bin/rouse
+  PYTHONPATH=$clients PYTHONDONTWRITEBYTECODE=1 "$python" -m unittest discover -s compat -t compat "$@"
+  go test -count=1 ./compat/...
+  stop_rouse
+  rm -rf "$work"
+  work=
+done
+say "compatible"
