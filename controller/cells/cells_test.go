@@ -232,6 +232,41 @@ func TestRefillingWaitsForWhatRequestsWaitFor(t *testing.T) {
 	})
 }
 
+func TestRefillingWaitsForTheStartsFromSpares(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		d := open(t, &maker{}, 2)
+		starts := make([]context.CancelFunc, 2)
+		for i := range starts {
+			ctx, started := context.WithCancel(t.Context())
+			starts[i] = started
+			if _, err := d.Make(ctx, plain); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pass(100 * time.Millisecond)
+		starts[0]()
+		pass(100 * time.Millisecond)
+		if c := d.Cells(); c.Ready != 0 {
+			t.Error("a spare was made beside a start")
+		}
+		starts[1]()
+		pass(breath)
+		if c := d.Cells(); c.Ready != 2 {
+			t.Errorf("cells %+v, want 2 ready when all have started", c)
+		}
+
+		ctx, started := context.WithCancel(t.Context()) // a start that takes long
+		defer started()
+		if _, err := d.Make(ctx, plain); err != nil {
+			t.Fatal(err)
+		}
+		pass(settle)
+		if c := d.Cells(); c.Ready != 2 {
+			t.Errorf("cells %+v, want 2 ready beside a slow start", c)
+		}
+	})
+}
+
 func TestWhatCannotBeACellIsMadeAsItIs(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inner := &maker{single: true}

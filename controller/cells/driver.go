@@ -111,7 +111,7 @@ func (d *Driver) MakeFor(ctx context.Context, c driver.Class, holder rouse.Revis
 	}
 	class, ok := d.inner.CellFor(ctx, c)
 	if ok && from != rouse.TierCold {
-		if s := d.take(class, holder); s != nil {
+		if s := d.take(ctx, class, holder); s != nil {
 			return s, nil
 		}
 	}
@@ -228,8 +228,9 @@ func (d *Driver) do(change func(*stock)) {
 	}
 }
 
-// take hands out a spare, or nil. Nobody watches it any more.
-func (d *Driver) take(c driver.Class, holder rouse.RevisionID) (taken driver.Sandbox) {
+// take hands out a spare, or nil, for the start that ends with ctx. Nobody
+// watches it any more.
+func (d *Driver) take(ctx context.Context, c driver.Class, holder rouse.RevisionID) (taken driver.Sandbox) {
 	var paid rouse.Bytes
 	d.do(func(s *stock) {
 		if one := s.take(c, holder, time.Now()); one != nil {
@@ -237,6 +238,9 @@ func (d *Driver) take(c driver.Class, holder rouse.RevisionID) (taken driver.San
 			taken, paid = one.sandbox, one.paid
 		}
 	})
+	if taken != nil {
+		context.AfterFunc(ctx, func() { d.do(func(s *stock) { s.started(time.Now()) }) })
+	}
 	d.give(paid)
 	return taken
 }

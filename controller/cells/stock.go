@@ -12,8 +12,13 @@ import (
 	"github.com/rousehq/rouse/controller/scale"
 )
 
-// settle is how long whoever has just taken a cell is left alone with the CPU.
-const settle = 25 * time.Millisecond
+const (
+	// settle is how long whoever has taken a spare is left alone with the CPU, at
+	// the most: some take minutes to start.
+	settle = 250 * time.Millisecond
+	// breath is for the first answer, once it has started.
+	breath = 5 * time.Millisecond
+)
 
 // look is how often a stock that has all it wants is looked at again, since
 // demand fades.
@@ -29,6 +34,7 @@ type stock struct {
 	most     int
 	kinds    map[driver.Class]*kind
 	busy     int // sandboxes that are being made while requests wait
+	starts   int // under way, from spares
 	refillAt time.Time
 	failures int // in a row
 	// reclaiming counts the spares of an earlier process that may come back.
@@ -96,7 +102,17 @@ func (s *stock) take(c driver.Class, holder rouse.RevisionID, now time.Time) *sp
 	one := k.spares[n-1]
 	k.spares[n-1] = nil
 	k.spares = k.spares[:n-1]
+	s.starts++
 	return one
+}
+
+// started notes the end of a start that take began. With the last of them
+// refilling may go on.
+func (s *stock) started(now time.Time) {
+	s.starts--
+	if s.starts == 0 && s.refillAt.After(now.Add(breath)) {
+		s.refillAt = now.Add(breath)
+	}
 }
 
 // kind finds the spares of a class. Zygotes that nobody asks for any more are

@@ -17,7 +17,7 @@ func (d *Driver) spareZygote(ctx context.Context, c driver.Class, holder rouse.R
 	if !ok {
 		return nil
 	}
-	return d.take(class, holder)
+	return d.take(ctx, class, holder)
 }
 
 // tryZygote makes the zygote of a spec that is about to be deployed, so that its

@@ -72,7 +72,8 @@ type Stock interface {
 	Fund(b Budget)
 	// MakeFor is Make on behalf of one revision, which gets no more than its share
 	// of the spares while others want some. It uses nothing better than from; ""
-	// is the best there is.
+	// is the best there is. ctx ends with the whole start, which no refilling
+	// disturbs until then.
 	MakeFor(ctx context.Context, c Class, holder rouse.RevisionID, from rouse.Tier) (Sandbox, error)
 	// Await blocks until a start of class c from that tier would find what it
 	// begins with, and no spare is being made. It is an Invalid error when there
