@@ -101,9 +101,14 @@ func TestStartsAndStopsInCellsLeaveNothing(t *testing.T) {
 	w.rogue("f", "--idle", "1ms", "--freeze")
 	traces := map[string][]string{} // by container
 	seen := 0
+	even := false
 	cycle := func() {
 		// What it leaves behind goes with its cell.
-		w.do("f", order{Do: "daemons", Text: mark(t), N: 2})
+		if even = !even; even {
+			w.do("f", order{Do: "daemons", Text: mark(t), N: 2})
+		} else {
+			w.do("f", order{Do: "litter"})
+		}
 		for _, id := range w.docker.containers(w.data) {
 			if traces[id] == nil {
 				traces[id] = w.docker.trace(id)

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -53,6 +55,8 @@ func do(o order) (any, error) {
 	case "flood":
 		go flood()
 		return nil, nil
+	case "litter":
+		return nil, litter()
 	case "daemons":
 		return nil, daemons(o.Text, o.N)
 	}
@@ -139,4 +143,17 @@ func hang() {
 	for {
 		_ = syscall.Pause()
 	}
+}
+
+// litter leaves sockets that listen, of every kind, a pipe and a link that leads
+// to nothing, and closes none.
+func litter() error {
+	for network, address := range map[string]string{
+		"tcp": "127.0.0.1:0", "unix": tmp("socket"), "unixpacket": "@litter",
+	} {
+		if _, err := net.Listen(network, address); err != nil {
+			return err
+		}
+	}
+	return errors.Join(syscall.Mkfifo(tmp("pipe"), 0o600), os.Symlink("/proc/self/root/nowhere", tmp("link")))
 }
