@@ -13,6 +13,7 @@ import (
 
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/controller/async/queue"
+	"github.com/rousehq/rouse/controller/store"
 )
 
 const (
@@ -29,6 +30,19 @@ const (
 // TooLarge, Conflict (the key was used with another payload), Unavailable (the
 // engine is closing, or the disk is full).
 func (e *Engine) Submit(ctx context.Context, r Request) (j *Job, created bool, err error) {
+	return e.submit(ctx, r, nil)
+}
+
+// SubmitWith is Submit for who keeps something beside jobs in the same space:
+// also writes it in the transaction that accepts the job, whose id it is told. It
+// is called only for a job that is new, and perhaps several times; after an error
+// of its own there is no job.
+func (e *Engine) SubmitWith(ctx context.Context, r Request, also func(t store.Tx, id string) error) (*Job, error) {
+	j, _, err := e.submit(ctx, r, also)
+	return j, err
+}
+
+func (e *Engine) submit(ctx context.Context, r Request, also func(store.Tx, string) error) (j *Job, created bool, err error) {
 	if err := e.validate(&r); err != nil {
 		return nil, false, err
 	}
@@ -74,6 +88,9 @@ func (e *Engine) Submit(ctx context.Context, r Request) (j *Job, created bool, e
 		}
 		if r.Key != "" {
 			remember(t, q, &r, m.ID)
+		}
+		if also != nil {
+			return also(t, m.ID)
 		}
 		return nil
 	})

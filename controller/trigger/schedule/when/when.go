@@ -74,8 +74,8 @@ func Zone(name string) (*time.Location, error) {
 	return zone, nil
 }
 
-// Once says whether the expression is due one time only.
-func (e *Expression) Once() bool { return !e.at.IsZero() }
+// Every is a rate's period; 0 for anything else.
+func (e *Expression) Every() time.Duration { return e.every }
 
 // Next is the first moment after after at which the expression is due; zero
 // when there is none. A rate counts from anchor, which is no such moment itself.
