@@ -24,6 +24,7 @@ import (
 	"github.com/rousehq/rouse/controller/pool"
 	"github.com/rousehq/rouse/controller/store"
 	"github.com/rousehq/rouse/controller/store/bolt"
+	"github.com/rousehq/rouse/controller/trigger/schedule"
 	"github.com/rousehq/rouse/gateway"
 	"github.com/rousehq/rouse/gateway/adminapi"
 	"github.com/rousehq/rouse/gateway/awsfront"
@@ -67,12 +68,14 @@ type platform struct {
 	keys      *keys.Keys
 	front     *awsfront.Front
 	webhooks  *destination.Webhooks
+	schedules *schedule.Schedules
 
 	reason   string // why this driver
 	draining atomic.Bool
 	life     context.Context // of what goes on beside requests
 	end      context.CancelFunc
 	beside   sync.WaitGroup
+	stopDue  func() // ends the schedules and waits until they have ended; nil before they run
 }
 
 // openPlatform builds everything in the order in which it depends on one
@@ -177,7 +180,10 @@ func (p *platform) openControl(ctx context.Context) error {
 	if err := p.openJobs(ctx); err != nil {
 		return err
 	}
-	return p.openQueues(ctx)
+	if err := p.openQueues(ctx); err != nil {
+		return err
+	}
+	return p.openSchedules(ctx)
 }
 
 // forget removes what a deleted function leaves outside of the catalog.
@@ -185,6 +191,11 @@ func (p *platform) forget(name rouse.FunctionName) {
 	p.imports.Forget(name)
 	if err := p.logs.Remove(name); err != nil {
 		p.log.Warn("a deleted function's logs could not be removed", "function", name, "error", err)
+	}
+	if n, err := p.schedules.Drop(p.life, name); err != nil {
+		p.log.Warn("a deleted function's schedules could not be deleted", "function", name, "error", err)
+	} else if n > 0 {
+		p.log.Info("deleted the schedules of a deleted function", "function", name, "schedules", n)
 	}
 	if n, err := p.jobs.Drop(p.life, name); err != nil {
 		p.log.Warn("a deleted function's jobs could not be ended", "function", name, "error", err)
@@ -347,7 +358,7 @@ func (p *platform) handler(stopping context.Context) http.Handler {
 		admin: door.token(adminapi.New(adminapi.Config{
 			Catalog: p.catalog, Pool: apiPool{p.pool, p.cells}, Uploads: uploads{p.artifacts}, Logs: functionLogs{p.logs}, Keys: p.keys,
 			Stations: stations, Guard: guard, Schema: project.Schema(), MaxUpload: c.MaxCode,
-			Later: jobs.Direct(later), Queued: p.jobs.Queued, Webhook: p.webhooks.Check,
+			Later: jobs.Direct(later), Queued: p.jobs.Queued, Webhook: p.webhooks.Check, Schedules: p.schedules,
 			Version: version(), Driver: p.driver.Name(), DriverReason: p.reason, Started: time.Now(), Log: p.log,
 		})),
 		jobs:    door.token(guard.Wrap(gateway.Entry(jobs.Get(p.jobs, stopping), p.log))),
@@ -389,6 +400,9 @@ func (p *platform) close(ctx context.Context) error {
 	}
 	if p.queues.moves != nil {
 		p.queues.moves.Close()
+	}
+	if p.stopDue != nil {
+		p.stopDue()
 	}
 	if p.jobs != nil {
 		failed("ending jobs", p.jobs.Close(ctx))

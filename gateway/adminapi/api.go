@@ -30,6 +30,8 @@ type Config struct {
 	// Webhook says whether a URL may be told of jobs' ends; an error is Invalid.
 	// nil takes any.
 	Webhook func(url string) error
+	// Schedules may be nil where nothing runs at a time of its own.
+	Schedules Schedules
 	// Guard keeps web pages out.
 	Guard gateway.Guard
 	// Schema is the JSON Schema of rouse.yaml.

@@ -248,7 +248,8 @@ func serve(t *testing.T, p *platform) *httptest.Server {
 
 func (p *platform) config() Config {
 	return Config{
-		Catalog: p, Pool: p, Uploads: p, Logs: p,
+		Schedules: &timetable{},
+		Catalog:   p, Pool: p, Uploads: p, Logs: p,
 		Stations: []gateway.Station{limit.Station(limit.Limits{Event: 1000}), hold.Station(p)},
 		Schema:   []byte(`{"title":"rouse.yaml"}`), MaxUpload: 1000,
 		Version: "1.2.3", Driver: "process", DriverReason: "no engine answers", Started: epoch,

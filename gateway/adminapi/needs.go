@@ -78,6 +78,25 @@ type Uploads interface {
 	AddZip(ctx context.Context, r io.Reader) (Artifact, error)
 }
 
+// Schedules runs functions at times. Those methods that change something block
+// until it is durable.
+type Schedules interface {
+	// Put makes a schedule or replaces it; with create one that exists is a Conflict error.
+	Put(ctx context.Context, s rouse.Schedule, create bool) (rouse.ScheduleStatus, error)
+	SetDisabled(ctx context.Context, name string, disabled bool) (rouse.ScheduleStatus, error)
+	Delete(ctx context.Context, name string) error
+	ScheduleReader
+}
+
+// ScheduleReader finds schedules. None of its methods blocks; one that does not
+// exist is a NotFound error.
+type ScheduleReader interface {
+	Get(name string) (rouse.ScheduleStatus, error)
+	All() []rouse.ScheduleStatus
+	// Upcoming is when the schedule is due next, at most n times.
+	Upcoming(name string, n int) ([]time.Time, error)
+}
+
 // Logs reads what functions printed.
 type Logs interface {
 	// Read yields lines in the order of their arrival. With Follow it goes on

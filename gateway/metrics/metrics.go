@@ -59,6 +59,7 @@ type Metrics struct {
 	phases    *prometheus.HistogramVec
 	evictions *prometheus.CounterVec
 	jobs      jobs
+	schedules schedules
 
 	series sync.Map // rouse.FunctionName → *series, resolved once per function
 }
@@ -99,6 +100,8 @@ func New(cfg Config) *Metrics {
 	}
 	m.jobs = newJobs()
 	m.registry.MustRegister(m.jobs.all()...)
+	m.schedules = newSchedules()
+	m.registry.MustRegister(m.schedules.all()...)
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name:        "rouse_build_info",
 		Help:        "Always 1; the labels tell which Rouse this is.",

@@ -124,6 +124,7 @@ func (m *Metrics) prune() {
 		m.starts.DeletePartialMatch(labels)
 		m.evictions.DeletePartialMatch(labels)
 		m.jobs.forget(labels)
+		m.schedules.forget(labels)
 		return true
 	})
 }
