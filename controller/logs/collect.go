@@ -35,7 +35,7 @@ type Collector struct {
 
 	mu      sync.Mutex // held while something is read and written, so that lines stay in order
 	streams [2]stream
-	encoder *encoder
+	encoder encoder
 	buffer  []byte
 	id      string        // of the event that what is read belongs to
 	excerpt *excerpt      // of that event; nil while nobody wants it
@@ -56,7 +56,7 @@ func (l *Logs) Collect(src Source, stdout, stderr io.ReadCloser) (*Collector, er
 	c := &Collector{
 		logs: l, source: src, dir: dir, done: make(chan struct{}), journal: l.use(src.Function, dir, true),
 		streams: [2]stream{newStream(Stdout, stdout), newStream(Stderr, stderr)},
-		encoder: newEncoder(), buffer: make([]byte, chunk),
+		buffer:  make([]byte, chunk),
 	}
 	l.mu.Lock()
 	l.collectors[c] = struct{}{}
@@ -151,17 +151,14 @@ func (c *Collector) take(name string, texts []string) {
 // encode makes lines of texts, good until the next call, and has the excerpt
 // take note of them. The caller holds mu.
 func (c *Collector) encode(name string, texts []string) []byte {
-	now := time.Now().UTC()
-	c.encoder.reset()
-	for _, text := range texts {
-		c.encoder.add(Line{
-			Time: now, Stream: name, Instance: c.source.Instance, Revision: c.source.Revision, RequestID: c.id, Text: text,
-		})
-		if c.excerpt != nil {
+	if c.excerpt != nil {
+		for _, text := range texts {
 			c.excerpt.add(text)
 		}
 	}
-	return c.encoder.b.Bytes()
+	return c.encoder.encode(Line{
+		Time: time.Now().UTC(), Stream: name, Instance: c.source.Instance, Revision: c.source.Revision, RequestID: c.id,
+	}, texts)
 }
 
 func clip(text string) string {

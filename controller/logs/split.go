@@ -1,9 +1,6 @@
 package logs
 
-import (
-	"bytes"
-	"encoding/json"
-)
+import "bytes"
 
 // splitter makes lines of a stream that comes in pieces. It holds at most one
 // line's worth of memory, whatever is printed.
@@ -53,30 +50,4 @@ func (s *splitter) take() string {
 	}
 	s.cut = false
 	return text
-}
-
-// encoder turns lines into the bytes of a file.
-type encoder struct {
-	b    *bytes.Buffer
-	json *json.Encoder
-}
-
-func newEncoder() *encoder {
-	b := new(bytes.Buffer)
-	e := json.NewEncoder(b)
-	e.SetEscapeHTML(false)
-	return &encoder{b, e}
-}
-
-// reset begins anew; what was encoded is good until then.
-func (e *encoder) reset() {
-	if e.b.Reset(); e.b.Cap() > 8*chunk {
-		*e = *newEncoder()
-	}
-}
-
-func (e *encoder) add(l Line) {
-	if err := e.json.Encode(&l); err != nil {
-		panic("logs: a line that cannot be encoded: " + err.Error())
-	}
 }

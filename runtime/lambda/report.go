@@ -13,6 +13,9 @@ import (
 // for the process to be done with the event.
 const reportTime = 50 * time.Millisecond
 
+// peakTime is how old a reading of the peak memory may be.
+const peakTime = 10 * time.Millisecond
+
 // begin says that inv's process is about to have it.
 func (t *Target) begin(inv *invocation) {
 	inv.beginning.Do(func() {
@@ -89,9 +92,33 @@ func (t *Target) measure(inv *invocation) (r rouse.Report) {
 	case errors.As(inv.err, &e) && e.Exit != nil:
 		r.MaxMemory = e.Exit.PeakMemory
 	case t.ep.Memory != nil:
-		r.MaxMemory = t.ep.Memory()
+		r.MaxMemory = t.peak(over, inv.ev.Report != nil)
 	}
 	return r
+}
+
+// peak is the most memory that the present run has had so far. It only grows, and
+// reading it costs more than the rest of a line does, so that events which follow
+// one another closely share a reading, but for those whose caller wants to know.
+func (t *Target) peak(now time.Time, exactly bool) rouse.Bytes {
+	t.mu.Lock()
+	last, run := t.measured, t.run
+	t.mu.Unlock()
+	if !exactly && last.run == run && now.Sub(last.at) < peakTime {
+		return last.peak
+	}
+	peak := t.ep.Memory()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.measured = reading{run, now, peak}
+	return peak
+}
+
+// reading is what was measured of a run.
+type reading struct {
+	run  int
+	at   time.Time
+	peak rouse.Bytes
 }
 
 // lastLines are what AWS logs when an event is over.

@@ -96,6 +96,7 @@ type Target struct {
 	again        bool          // the init runs within an event
 	began        time.Time     // when the init did
 	init         time.Duration // how long it took, until an event has reported it
+	measured     reading       // of its memory
 }
 
 var _ rouse.EventTarget = (*Target)(nil)
