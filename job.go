@@ -102,6 +102,14 @@ type JobStatus struct {
 	TellError string       `json:"tell_error,omitempty"` // why nobody could be told of its end
 }
 
+// JobFilter selects jobs, a page at a time.
+type JobFilter struct {
+	Function FunctionName // empty is any
+	State    JobState     // empty is any
+	Most     int          // 0 is 100, at most 1000
+	After    string       // where an earlier page ended
+}
+
 // JobFailure is why an attempt failed, in words for callers.
 type JobFailure struct {
 	Code    Code     `json:"code"`

@@ -46,6 +46,21 @@ type JobView struct {
 	Untold string `json:"tell_error,omitempty"`
 }
 
+// JobAccepted is the answer to a job that is on disk.
+type JobAccepted struct {
+	RequestID string   `json:"request_id"`
+	Status    JobState `json:"status"`
+	PollURL   string   `json:"poll_url"`
+	Existing  bool     `json:"existing,omitempty"` // the idempotency key was an earlier job's
+}
+
+// JobPage is a part of a listing. There is more while Next is not empty: give it
+// as after.
+type JobPage struct {
+	Jobs []*JobView `json:"jobs"`
+	Next string     `json:"next,omitempty"`
+}
+
 // maxInline is the largest answer that a view has in itself.
 const maxInline = 64 << 10
 

@@ -16,12 +16,26 @@ import (
 	"github.com/rousehq/rouse/controller/pool"
 	"github.com/rousehq/rouse/controller/store/bolt"
 	"github.com/rousehq/rouse/gateway"
+	"github.com/rousehq/rouse/gateway/adminapi"
 	"github.com/rousehq/rouse/gateway/jobs"
 	"github.com/rousehq/rouse/gateway/lambdaapi"
 	"github.com/rousehq/rouse/gateway/proxy"
 )
 
-var _ jobs.Jobs = (*async.Engine)(nil)
+var (
+	_ jobs.Submitter = (*async.Engine)(nil)
+	_ jobs.Reader    = (*async.Engine)(nil)
+	_ jobs.Changer   = (*async.Engine)(nil)
+	_ jobs.Pauser    = (*async.Engine)(nil)
+)
+
+// jobEndpoints is the answers about jobs as the API wants them.
+func jobEndpoints(later jobs.Config, a *jobs.API) adminapi.Jobs {
+	return adminapi.Jobs{
+		Submit: jobs.Direct(later), List: a.List, Get: a.Get, Result: a.Result, Cancel: a.Cancel, Redrive: a.Redrive,
+		RedriveAll: a.RedriveAll, Pause: a.Pause, Resume: a.Resume, ShowSecret: a.ShowSecret,
+	}
+}
 
 // openJobs opens the durable events and goes on with what an earlier run left.
 func (p *platform) openJobs(ctx context.Context) error {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rousehq/rouse/gateway/jobs"
+	"github.com/rousehq/rouse"
 )
 
 // later submits an event and returns where its job is.
@@ -24,7 +24,7 @@ func (s *server) later(name, event, query string) (poll string) {
 }
 
 // jobEnd waits for a job's end.
-func (s *server) jobEnd(poll string) (j jobs.JobView) {
+func (s *server) jobEnd(poll string) (j rouse.JobView) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, poll, nil)
 	if err != nil {

@@ -336,7 +336,8 @@ func (p *platform) handler(stopping context.Context) http.Handler {
 	}
 	events := append(stations[:2:2], hold.Station(p.pool.Retrying()))
 	calls := proxy.New(c.Account)
-	later := jobs.Config{Jobs: p.jobs, Event: calls.Event, MaxBody: c.jobPayload()}
+	later := jobs.Config{Jobs: p.jobs, Event: calls.Event, MaxBody: c.jobPayload(), Webhook: p.webhooks.Check}
+	asked := jobs.API{Reader: p.jobs, Changer: p.jobs, Pauser: p.jobs, Secret: p.webhooks.Secret, Stopping: stopping}
 	data := gateway.Chain(calls.Handle, router.Station, stations[0], stations[1], jobs.Station(later), stations[2])
 	door := p.door()
 	functions := gateway.Entry(data, p.log)
@@ -358,10 +359,10 @@ func (p *platform) handler(stopping context.Context) http.Handler {
 		admin: door.token(adminapi.New(adminapi.Config{
 			Catalog: p.catalog, Pool: apiPool{p.pool, p.cells}, Uploads: uploads{p.artifacts}, Logs: functionLogs{p.logs}, Keys: p.keys,
 			Stations: stations, Guard: guard, Schema: project.Schema(), MaxUpload: c.MaxCode,
-			Later: jobs.Direct(later), Queued: p.jobs.Queued, Webhook: p.webhooks.Check, Schedules: p.schedules,
+			Jobs: jobEndpoints(later, &asked), Queued: p.jobs.Queued, Webhook: p.webhooks.Check, Schedules: p.schedules,
 			Version: version(), Driver: p.driver.Name(), DriverReason: p.reason, Started: time.Now(), Log: p.log,
 		})),
-		jobs:    door.token(guard.Wrap(gateway.Entry(jobs.Get(p.jobs, stopping), p.log))),
+		jobs:    door.token(guard.Wrap(gateway.Entry(asked.Handler, p.log))),
 		metrics: door.token(guard.Wrap(p.metrics.Handler())),
 		health:  http.HandlerFunc(page.Healthz),
 		ready:   page.Readyz(p.ready, p.log),

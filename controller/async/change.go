@@ -110,18 +110,21 @@ func (e *Engine) Redrive(ctx context.Context, id string) (*Job, error) {
 // says how many there were.
 func (e *Engine) RedriveAll(ctx context.Context, fn rouse.FunctionName, most int) (n int, err error) {
 	for _, state := range []State{rouse.JobFailed, rouse.JobExpired} {
-		jobs, err := e.List(ctx, Filter{Function: fn, State: state, Most: most - n})
-		if err != nil {
-			return n, err
-		}
-		for _, j := range jobs {
-			if n == most {
-				return n, nil
-			}
-			if _, err := e.Redrive(ctx, j.ID); err != nil {
+		f := Filter{Function: fn, State: state}
+		for more := true; more && n < most; more = f.After != "" {
+			f.Most = min(most-n, 1000)
+			var jobs []*Job
+			if jobs, f.After, err = e.List(ctx, f); err != nil {
 				return n, err
 			}
-			n++
+			for _, j := range jobs {
+				if _, err := e.Redrive(ctx, j.ID); rouse.CodeOf(err) == rouse.Conflict {
+					continue // somebody else was quicker
+				} else if err != nil {
+					return n, err
+				}
+				n++
+			}
 		}
 	}
 	return n, nil

@@ -412,7 +412,7 @@ func TestADeadLetterIsRedriven(t *testing.T) {
 		if _, err := b.Redrive(t.Context(), j.ID); rouse.CodeOf(err) != rouse.Conflict {
 			t.Errorf("redriving one that succeeded: %v", err)
 		}
-		if jobs, err := b.List(t.Context(), Filter{Function: "f"}); err != nil || len(jobs) != 1 || jobs[0].State != rouse.JobSucceeded {
+		if jobs, _, err := b.List(t.Context(), Filter{Function: "f"}); err != nil || len(jobs) != 1 || jobs[0].State != rouse.JobSucceeded {
 			t.Errorf("listed %+v, %v", jobs, err)
 		}
 	})

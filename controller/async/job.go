@@ -16,6 +16,7 @@ type (
 	Condition = rouse.JobCondition
 	Failure   = rouse.JobFailure
 	Result    = rouse.JobResult
+	Filter    = rouse.JobFilter
 )
 
 // since is when a job's age begins.

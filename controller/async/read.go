@@ -1,8 +1,12 @@
 package async
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/binary"
+	"iter"
+	"strings"
 	"time"
 
 	"github.com/rousehq/rouse"
@@ -57,50 +61,98 @@ func (e *Engine) Payload(ctx context.Context, j *Job) (answer []byte, err error)
 	return answer, err
 }
 
-// Filter selects jobs of one function.
-type Filter struct {
-	Function rouse.FunctionName
-	State    State // empty is any
-	Most     int   // 0 is 100, at most 1000
-}
+// mostLooked bounds how many jobs one List looks at, since a view must be short.
+const mostLooked = 20_000
 
-// List finds jobs: first those that have not ended, the oldest first, then
-// those that have, the newest first. They come without their payloads.
-func (e *Engine) List(ctx context.Context, f Filter) (jobs []*Job, err error) {
+// List finds jobs: by function, and of each first those that have not ended, the
+// oldest first, then those that have, the newest first. They come without their
+// payloads. There are more while next is not empty, even if this page is: give
+// it as f.After. A cursor that no List returned is an Invalid error.
+func (e *Engine) List(ctx context.Context, f Filter) (jobs []*Job, next string, err error) {
 	if f.Most <= 0 {
 		f.Most = 100
 	}
 	f.Most = min(f.Most, 1000)
-	q, err := e.qs.Queue(prefix + string(f.Function))
+	name, key, err := readCursor(f.After)
 	if err != nil {
-		return nil, nil // it never had a job
+		return nil, "", err
 	}
-	add := func(r store.Reader, seq uint64) {
-		j, err := readJob(r, seq)
-		if err == nil && len(jobs) < f.Most && (f.State == "" || j.State == f.State) {
-			j.Request.Payload = nil
-			jobs = append(jobs, j)
-		}
-	}
+	from := prefix + string(f.Function)
 	err = e.qs.View(ctx, func(r store.Reader) error {
-		jobs = nil
-		if f.State == "" || !f.State.Done() {
-			for _, seq := range q.Messages(r, f.Most) {
-				add(r, seq)
+		jobs, next = nil, ""
+		looked := 0
+		for _, q := range e.qs.All(from) {
+			if f.Function != "" && q.Name() != from || q.Name() < name {
+				continue
+			}
+			after := key
+			if q.Name() != name {
+				after = nil
+			}
+			for k, seq := range places(r, q, f.State, after) {
+				if looked++; len(jobs) == f.Most || looked > mostLooked {
+					return nil // next is the last one that was looked at
+				}
+				next = cursor(q.Name(), k)
+				j, err := readJob(r, seq)
+				if err != nil || f.State != "" && j.State != f.State {
+					continue
+				}
+				j.Request.Payload = nil
+				jobs = append(jobs, j)
 			}
 		}
-		from := queuePrefix('E', q)
-		for k, v := range r.Scan(from, prefixEnd(from)) {
-			if len(jobs) == f.Most {
-				break
-			}
-			if f.State == "" || v[0] == stateByte(f.State) {
-				add(r, ^binary.BigEndian.Uint64(k[len(k)-8:]))
-			}
-		}
+		next = ""
 		return nil
 	})
-	return jobs, err
+	return jobs, next, err
+}
+
+// places are the keys under which a function's jobs stand, with their seqs: those
+// that have not ended, and then those that have. It goes on after a key.
+func places(r store.Reader, q *queue.Queue, state State, after []byte) iter.Seq2[[]byte, uint64] {
+	return func(yield func([]byte, uint64) bool) {
+		if state == "" || !state.Done() {
+			for k, seq := range q.Places(r, after) {
+				if !yield(k, seq) {
+					return
+				}
+			}
+		}
+		if state != "" && !state.Done() {
+			return
+		}
+		from := queuePrefix('E', q)
+		to := prefixEnd(from)
+		if bytes.HasPrefix(after, from) {
+			from = append(bytes.Clone(after), 0)
+		}
+		for k, v := range r.Scan(from, to) {
+			if state != "" && v[0] != stateByte(state) {
+				continue
+			}
+			if !yield(k, ^binary.BigEndian.Uint64(k[len(k)-8:])) {
+				return
+			}
+		}
+	}
+}
+
+// A cursor is a queue's name and the key of a job's place in it.
+func cursor(name string, key []byte) string {
+	return base64.RawURLEncoding.EncodeToString(append(append([]byte(name), 0), key...))
+}
+
+func readCursor(text string) (name string, key []byte, err error) {
+	if text == "" {
+		return "", nil, nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	before, key, ok := bytes.Cut(b, []byte{0})
+	if err != nil || !ok || !strings.HasPrefix(string(before), prefix) {
+		return "", nil, rouse.Errorf(rouse.Invalid, "after: must be what an earlier page said comes next")
+	}
+	return string(before), key, nil
 }
 
 // Stats is what a function has of jobs.

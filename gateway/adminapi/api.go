@@ -23,9 +23,9 @@ type Config struct {
 	Keys    Keys
 	// Stations stand before an invocation: metrics, limit, hold, in this order.
 	Stations []gateway.Station
-	// Later ends the way of a job, behind the stations but hold; Queued is how many
-	// jobs of a function have not ended, and does not block; nil is none.
-	Later  gateway.Handler
+	Jobs     Jobs
+	// Queued is how many jobs of a function have not ended, and does not block;
+	// nil is none.
 	Queued func(rouse.FunctionName) int
 	// Webhook says whether a URL may be told of jobs' ends; an error is Invalid.
 	// nil takes any.
@@ -63,7 +63,7 @@ func New(cfg Config) http.Handler {
 	if cfg.Queued == nil {
 		cfg.Queued = func(rouse.FunctionName) int { return 0 }
 	}
-	a := &api{Config: cfg, invocation: gateway.Chain(invoke, cfg.Stations...), job: gateway.Chain(cfg.Later, cfg.Stations[:max(0, len(cfg.Stations)-1)]...)}
+	a := &api{Config: cfg, invocation: gateway.Chain(invoke, cfg.Stations...), job: gateway.Chain(cfg.Jobs.Submit, cfg.Stations[:max(0, len(cfg.Stations)-1)]...)}
 	// Names are checked by their own rules, so paths are matched as they came.
 	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
 	for path, methods := range byPath(a.routes()) {

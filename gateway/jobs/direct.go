@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -13,13 +14,17 @@ import (
 
 // Direct is the end of POST /api/v1/functions/NAME/jobs: the body is the event
 // of a lambda function, or that of a POST to the root of an http function.
-// delay, max_age and max_attempts in the query are the job's own.
+// delay, max_age, max_attempts and webhook_url in the query are the job's own.
 func Direct(cfg Config) gateway.Handler {
 	return func(c *gateway.Call) error {
 		r := rouse.JobRequest{
 			Ref: c.Ref, Source: "api", TraceID: c.Request.Header.Get("X-Amzn-Trace-Id"), Key: c.Request.Header.Get("Idempotency-Key"),
 		}
-		if err := options(&r, c.Request.URL.Query()); err != nil {
+		query := c.Request.URL.Query()
+		if err := options(&r, query); err != nil {
+			return err
+		}
+		if err := cfg.notify(&r, c, cmp.Or(query.Get("webhook_url"), c.Request.Header.Get(webhookHeader))); err != nil {
 			return err
 		}
 		if c.Revision.Spec.Contract == rouse.ContractLambda {
@@ -29,7 +34,7 @@ func Direct(cfg Config) gateway.Handler {
 			if !json.Valid(r.Payload) {
 				return rouse.Errorf(rouse.Invalid, "body: an event must be JSON")
 			}
-			return Accept(c, cfg.Jobs, r)
+			return cfg.accept(c, r)
 		}
 		body, err := readBody(c, cfg.MaxBody)
 		if err != nil {
@@ -40,7 +45,7 @@ func Direct(cfg Config) gateway.Handler {
 		if kind := c.Request.Header.Get("Content-Type"); kind != "" {
 			r.HTTP.Header.Set("Content-Type", kind)
 		}
-		return Accept(c, cfg.Jobs, r)
+		return cfg.accept(c, r)
 	}
 }
 

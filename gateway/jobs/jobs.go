@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,26 +16,22 @@ import (
 	"github.com/rousehq/rouse/gateway"
 )
 
-// Jobs keeps jobs and runs them.
-type Jobs interface {
+// Submitter takes in jobs.
+type Submitter interface {
 	// Submit blocks until the job is on disk; created is false when its
 	// idempotency key was that of an earlier one, which it returns.
 	Submit(ctx context.Context, r rouse.JobRequest) (j *rouse.Job, created bool, err error)
-	// Job finds a job or returns a NotFound error.
-	Job(ctx context.Context, id string) (*rouse.Job, error)
-	// Wait blocks until the job has ended or ctx has, which is no error.
-	Wait(ctx context.Context, id string) (*rouse.Job, error)
-	// Payload is what the function answered; nil when nothing was kept.
-	Payload(ctx context.Context, j *rouse.Job) ([]byte, error)
 }
 
 // Config is what the station needs.
 type Config struct {
-	Jobs Jobs
+	Jobs Submitter
 	// Event makes a lambda function's event of a call.
 	Event func(c *gateway.Call, now time.Time) []byte
 	// MaxBody bounds the body of a request to an http function.
 	MaxBody rouse.Bytes
+	// Webhook says whether a URL may be told of a job's end; an error is Invalid.
+	Webhook func(url string) error
 }
 
 // Station submits calls that prefer to be answered asynchronously and passes
@@ -51,7 +46,7 @@ func Station(cfg Config) gateway.Station {
 			if err != nil {
 				return err
 			}
-			return Accept(c, cfg.Jobs, r)
+			return cfg.accept(c, r)
 		}
 	}
 }
@@ -62,7 +57,11 @@ func (cfg Config) request(c *gateway.Call) (rouse.JobRequest, error) {
 		Ref: c.Ref, Source: "http", TraceID: c.Request.Header.Get("X-Amzn-Trace-Id"), Key: c.Request.Header.Get("Idempotency-Key"),
 	}
 	header := c.Request.Header
-	header.Del("Prefer") // it was for us
+	if err := cfg.notify(&r, c, header.Get(webhookHeader)); err != nil {
+		return r, err
+	}
+	header.Del("Prefer") // both were for us
+	header.Del(webhookHeader)
 	if c.Revision.Spec.Contract == rouse.ContractLambda {
 		r.Payload = cfg.Event(c, c.Began)
 		return r, nil
@@ -118,87 +117,43 @@ func preference(h http.Header, token string) (value string, ok bool) {
 	return "", false
 }
 
-// Accept submits a job and answers with where its status is.
-func Accept(c *gateway.Call, jobs Jobs, r rouse.JobRequest) error {
-	j, created, err := jobs.Submit(c.Request.Context(), r)
+// webhookHeader names who is to be told of one job's end.
+const webhookHeader = "Webhook-Url"
+
+// notify has a webhook told of the job's end; none when url is empty.
+func (cfg Config) notify(r *rouse.JobRequest, c *gateway.Call, url string) (err error) {
+	if url != "" {
+		if err := cfg.Webhook(url); err != nil {
+			return err
+		}
+	}
+	if url != "" || c.Function.Settings.Webhook != "" {
+		r.Notify, err = json.Marshal(rouse.JobNotify{Webhook: url, Base: base(c.Request)})
+	}
+	return err
+}
+
+// accept submits a job and answers with where its status is.
+func (cfg Config) accept(c *gateway.Call, r rouse.JobRequest) error {
+	j, created, err := cfg.Jobs.Submit(c.Request.Context(), r)
 	if err != nil {
 		return err
 	}
 	if prefers(c.Request.Header, "respond-async") || r.Source == "http" {
 		c.Writer.Header().Set("Preference-Applied", "respond-async")
 	}
-	view := struct {
-		RequestID string         `json:"request_id"`
-		Status    rouse.JobState `json:"status"`
-		PollURL   string         `json:"poll_url"`
-		Existing  bool           `json:"existing,omitempty"` // the idempotency key was an earlier job's
-	}{j.ID, j.State, address(c.Request, j.ID), !created}
+	view := rouse.JobAccepted{RequestID: j.ID, Status: j.State, PollURL: base(c.Request) + "/jobs/" + j.ID, Existing: !created}
 	c.Writer.Header().Set("Location", "/jobs/"+j.ID)
 	return reply(c, http.StatusAccepted, view)
 }
 
-// address is where a job's status is, by the way on which the client came here.
-func address(r *http.Request, id string) string {
+// base is this Rouse by the way on which the client came here.
+func base(r *http.Request) string {
 	scheme := "http"
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	return scheme + "://" + r.Host + "/jobs/" + id
-}
-
-// mostWait bounds a long poll, which holds a connection.
-const mostWait = 60 * time.Second
-
-// Get answers GET /jobs/ID. "Prefer: wait=20" has it wait for the job's end for
-// as many seconds; stopping ends the wait too.
-func Get(jobs Jobs, stopping context.Context) gateway.Handler {
-	return func(c *gateway.Call) error {
-		if !slices.Contains([]string{http.MethodGet, http.MethodHead}, c.Request.Method) {
-			c.Writer.Header().Set("Allow", "GET, HEAD")
-			gateway.WriteErrorStatus(c.Writer, http.StatusMethodNotAllowed, c.ID,
-				rouse.Errorf(rouse.Invalid, "method %s: this path allows GET", c.Request.Method))
-			return nil
-		}
-		id := strings.TrimPrefix(c.Request.URL.Path, "/jobs/")
-		wait, err := patience(c.Request.Header)
-		if err != nil {
-			return err
-		}
-		ctx := c.Request.Context()
-		var j *rouse.Job
-		if wait > 0 {
-			waiting, cancel := context.WithTimeout(ctx, wait)
-			defer cancel()
-			defer context.AfterFunc(stopping, cancel)()
-			j, err = jobs.Wait(waiting, id)
-		} else {
-			j, err = jobs.Job(ctx, id)
-		}
-		if err != nil {
-			return err
-		}
-		view, err := View(ctx, jobs, j)
-		if err != nil {
-			return err
-		}
-		if !j.State.Done() {
-			c.Writer.Header().Set("Retry-After", "1")
-		}
-		return reply(c, http.StatusOK, view)
-	}
-}
-
-// patience is how long the client wants to wait.
-func patience(h http.Header) (time.Duration, error) {
-	value, ok := preference(h, "wait")
-	if !ok {
-		return 0, nil
-	}
-	seconds, err := strconv.Atoi(value)
-	if err != nil || seconds < 0 {
-		return 0, rouse.Errorf(rouse.Invalid, "prefer: wait=%q must be a number of seconds, such as wait=20", clip(value))
-	}
-	return min(time.Duration(min(seconds, 3600))*time.Second, mostWait), nil
+	return scheme + "://" + r.Host
 }
 
 func clip(s string) string {

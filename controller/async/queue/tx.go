@@ -1,7 +1,9 @@
 package queue
 
 import (
+	"bytes"
 	"encoding/binary"
+	"iter"
 	"math"
 	"slices"
 	"time"
@@ -262,6 +264,29 @@ func (t *Tx) Leased(q *Queue, most int) []uint64 {
 // ready first, each kind the oldest first.
 func (q *Queue) Messages(r store.Reader, most int) []uint64 {
 	return (&Tx{Tx: readOnly{r}}).messages(q, most, math.MaxUint64)
+}
+
+// Places are the keys under which a standard queue's messages stand, with their
+// seqs: those that are ready first, each kind the oldest first. It goes on after
+// a key that it yielded before. Keys are valid until the loop's next turn.
+func (q *Queue) Places(r store.Reader, last []byte) iter.Seq2[[]byte, uint64] {
+	return func(yield func([]byte, uint64) bool) {
+		for i, table := range []byte{'r', 'd'} {
+			from := queueKey(table, q.number)
+			to := after(from)
+			switch {
+			case bytes.HasPrefix(last, from):
+				from = append(bytes.Clone(last), 0)
+			case len(last) > 0 && (i == 0 || last[0] != 'r'):
+				continue // it is in a later table
+			}
+			for k := range r.Scan(from, to) {
+				if !yield(k, lastSeq(k)) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // readOnly lets what only reads in a transaction read in a view.

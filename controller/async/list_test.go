@@ -1,0 +1,76 @@
+package async
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/store/storetest"
+)
+
+// Page by page a listing has every job once, in one order, whatever the pages'
+// size, and a state selects what it says.
+func TestPagesTogetherHaveEveryJobOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, storetest.NewSpace(), newFunctions(), nil)
+		defer b.stop()
+		b.f.do["bad"] = fails
+		var want []string
+		for i := range 7 {
+			for _, fn := range []rouse.FunctionName{"bad", "good", "waits"} {
+				want = append(want, b.submit(fn, fmt.Sprint(i), func(r *Request) {
+					r.MaxAttempts = 1
+					if fn == "waits" {
+						r.Delay = time.Duration(i+1) * time.Hour
+					}
+				}).ID)
+			}
+		}
+		b.submit("go", "of another name that begins alike")
+		<-time.After(time.Second)
+		slices.Sort(want)
+		list := func(f Filter) (ids []string) {
+			for n := 0; ; n++ {
+				jobs, next, err := b.List(t.Context(), f)
+				if err != nil || n > 100 || len(jobs) > f.Most {
+					t.Fatalf("page %d has %d jobs, %v", n, len(jobs), err)
+				}
+				for _, j := range jobs {
+					ids = append(ids, j.ID)
+				}
+				if f.After = next; next == "" {
+					return ids
+				}
+			}
+		}
+		whole := list(Filter{Most: 1000})
+		for _, most := range []int{1, 2, 3, 7, 22} {
+			if got := list(Filter{Most: most}); !slices.Equal(got, whole) {
+				t.Errorf("in pages of %d: %d jobs in another order or number than %d", most, len(got), len(whole))
+			}
+		}
+		var sorted []string
+		for _, fn := range []rouse.FunctionName{"bad", "good", "waits"} {
+			sorted = append(sorted, list(Filter{Function: fn, Most: 2})...)
+		}
+		if slices.Sort(sorted); !slices.Equal(sorted, want) {
+			t.Errorf("by function there are %d jobs, want %d", len(sorted), len(want))
+		}
+		for state, n := range map[State]int{rouse.JobFailed: 7, rouse.JobSucceeded: 8, rouse.JobPending: 7, rouse.JobRunning: 0, rouse.JobExpired: 0} {
+			if got := list(Filter{State: state, Most: 3}); len(got) != n {
+				t.Errorf("%d are %s, want %d", len(got), state, n)
+			}
+		}
+		if n, err := b.RedriveAll(t.Context(), "bad", 1000); n != 7 || err != nil {
+			t.Errorf("redrove %d, %v", n, err)
+		}
+		for _, after := range []string{"x", "!", "Zm4vZg"} {
+			if _, _, err := b.List(t.Context(), Filter{After: after}); rouse.CodeOf(err) != rouse.Invalid {
+				t.Errorf("cursor %q: %v", after, err)
+			}
+		}
+	})
+}
