@@ -31,6 +31,7 @@ var benchmarks = []struct {
 	{"restart", restart},
 	{"warm-http", warmHTTP},
 	{"warm-lambda", warmLambda},
+	{"warm-invoke", warmInvoke},
 	{"burst", burst},
 	{"held", held},
 	{"idle", idle},

@@ -255,8 +255,8 @@ func (r *revision) act(a actions, grants []func()) {
 	for _, d := range a.grants {
 		d.to.granted <- d.grant
 	}
-	if a.launch != nil {
-		r.pool.spawn(func() { r.start(a.launch) })
+	if i := a.launch; i != nil { // a stays off the heap
+		r.pool.spawn(func() { r.start(i) })
 	}
 	for _, i := range a.restarts {
 		r.pool.spawn(func() { r.restart(i) })
