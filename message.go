@@ -1,7 +1,15 @@
 package rouse
 
 import (
+	"crypto/md5"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -102,6 +110,58 @@ func (m *Message) Extras() (x MessageExtras) {
 		_ = json.Unmarshal(m.Attributes, &x) // as Encode wrote it
 	}
 	return x
+}
+
+// SequenceNumber has 20 digits, as SQS's do, so that they sort as text.
+func (m *Message) SequenceNumber() string { return fmt.Sprintf("%020d", m.Seq) }
+
+// System are the attributes that SQS itself gives a message.
+func (m *Message) System(at Place) map[string]string {
+	extras := m.Extras()
+	system := map[string]string{
+		"SenderId": at.Account, "SentTimestamp": millis(m.Sent),
+		"ApproximateReceiveCount": strconv.Itoa(m.Receives), "ApproximateFirstReceiveTimestamp": millis(m.First),
+	}
+	for name, v := range map[string]string{"AWSTraceHeader": extras.Trace, "MessageGroupId": m.Group + extras.Group} {
+		if v != "" {
+			system[name] = v
+		}
+	}
+	if m.Group != "" {
+		system["SequenceNumber"], system["MessageDeduplicationId"] = m.SequenceNumber(), m.Dedup
+	}
+	if m.Origin != "" {
+		system["DeadLetterQueueSourceArn"] = at.QueueARN(m.Origin)
+	}
+	return system
+}
+
+func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
+
+// AttributesMD5 is SQS's digest of attributes: of names, types and values, each
+// after its length, in the order of the names. It is "" for none.
+func AttributesMD5(values map[string]MessageAttribute) string {
+	if len(values) == 0 {
+		return ""
+	}
+	h := md5.New()
+	field := func(b []byte) {
+		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(b))))
+		h.Write(b)
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		v := values[name]
+		field([]byte(name))
+		field([]byte(v.Type))
+		if strings.HasPrefix(v.Type, "Binary") {
+			h.Write([]byte{2})
+			field(v.Binary)
+		} else {
+			h.Write([]byte{1})
+			field([]byte(v.Text))
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // MessageMove is a task that moves the messages of a queue, usually one of dead letters.

@@ -2,7 +2,6 @@ package sqsapi
 
 import (
 	"crypto/md5"
-	"encoding/binary"
 	"encoding/hex"
 	"regexp"
 	"strconv"
@@ -90,32 +89,6 @@ func asTravels(m rouse.MessageAttribute) value {
 		v.StringValue = &m.Text
 	}
 	return v
-}
-
-// attributesMD5 is SQS's digest of attributes: of names, types and values, each
-// after its length, in the order of the names.
-func attributesMD5(values map[string]rouse.MessageAttribute) string {
-	if len(values) == 0 {
-		return ""
-	}
-	h := md5.New()
-	field := func(b []byte) {
-		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(b))))
-		h.Write(b)
-	}
-	for _, name := range sorted(values) {
-		v := values[name]
-		field([]byte(name))
-		field([]byte(v.Type))
-		if strings.HasPrefix(v.Type, "Binary") {
-			h.Write([]byte{2})
-			field(v.Binary)
-		} else {
-			h.Write([]byte{1})
-			field([]byte(v.Text))
-		}
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 func bodyMD5(body []byte) string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -73,7 +72,7 @@ func (a *api) receiveMessage(r *request, in *receiveMessageInput) (any, error) {
 	}
 	out := receiveMessageOutput{}
 	for _, m := range ms {
-		out.Messages = append(out.Messages, a.received(q, m, wanted, in.MessageAttributeNames))
+		out.Messages = append(out.Messages, a.received(m, wanted, in.MessageAttributeNames))
 	}
 	return out, nil
 }
@@ -164,13 +163,13 @@ func (in *receiveMessageInput) wanted() ([]string, error) {
 }
 
 // received is a message as clients read it.
-func (a *api) received(q rouse.Queue, m *rouse.Message, wanted, names []string) receivedMessage {
+func (a *api) received(m *rouse.Message, wanted, names []string) receivedMessage {
 	out := receivedMessage{MessageID: m.ID, ReceiptHandle: m.Receipt, MD5OfBody: bodyMD5(m.Body), Body: string(m.Body)}
 	if len(wanted) == 0 && len(names) == 0 {
 		return out
 	}
 	extras := m.Extras()
-	system := a.system(q, m, extras)
+	system := m.System(a.Place)
 	for _, name := range wanted {
 		if v := system[name]; v != "" {
 			if out.Attributes == nil {
@@ -186,7 +185,7 @@ func (a *api) received(q rouse.Queue, m *rouse.Message, wanted, names []string) 
 		}
 	}
 	if len(chosen) > 0 {
-		out.MD5OfMessageAttributes = attributesMD5(chosen)
+		out.MD5OfMessageAttributes = rouse.AttributesMD5(chosen)
 		out.MessageAttributes = map[string]value{}
 		for name, v := range chosen {
 			out.MessageAttributes[name] = asTravels(v)
@@ -203,20 +202,3 @@ func chooses(pattern, name string) bool {
 	}
 	return pattern == "All" || pattern == name
 }
-
-func (a *api) system(q rouse.Queue, m *rouse.Message, extras rouse.MessageExtras) map[string]string {
-	system := map[string]string{
-		"SenderId": a.Place.Account, "SentTimestamp": millis(m.Sent),
-		"ApproximateReceiveCount": strconv.Itoa(m.Receives), "ApproximateFirstReceiveTimestamp": millis(m.First),
-		"AWSTraceHeader": extras.Trace, "MessageGroupId": m.Group + extras.Group,
-	}
-	if q.Definition.FIFO {
-		system["SequenceNumber"], system["MessageDeduplicationId"] = sequenceNumber(m.Seq), m.Dedup
-	}
-	if m.Origin != "" {
-		system["DeadLetterQueueSourceArn"] = a.Place.QueueARN(m.Origin)
-	}
-	return system
-}
-
-func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }

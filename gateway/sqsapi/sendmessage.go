@@ -3,7 +3,6 @@ package sqsapi
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"regexp"
 	"time"
 
@@ -137,16 +136,13 @@ func (in *messageInput) order(q rouse.Queue, o *outgoing) error {
 // sent is the answer for a message that is on disk.
 func (o *outgoing) sent(q rouse.Queue) sendMessageOutput {
 	out := sendMessageOutput{
-		MD5OfMessageBody: bodyMD5(o.message.Body), MD5OfMessageAttributes: attributesMD5(o.extras.Attributes), MessageID: o.message.ID,
+		MD5OfMessageBody: bodyMD5(o.message.Body), MD5OfMessageAttributes: rouse.AttributesMD5(o.extras.Attributes), MessageID: o.message.ID,
 	}
 	if o.extras.Trace != "" {
-		out.MD5OfMessageSystemAttributes = attributesMD5(map[string]rouse.MessageAttribute{"AWSTraceHeader": {Type: "String", Text: o.extras.Trace}})
+		out.MD5OfMessageSystemAttributes = rouse.AttributesMD5(map[string]rouse.MessageAttribute{"AWSTraceHeader": {Type: "String", Text: o.extras.Trace}})
 	}
 	if q.Definition.FIFO {
-		out.SequenceNumber = sequenceNumber(o.message.Seq)
+		out.SequenceNumber = o.message.SequenceNumber()
 	}
 	return out
 }
-
-// sequenceNumber has 20 digits, as SQS's do, so that they sort as text.
-func sequenceNumber(seq uint64) string { return fmt.Sprintf("%020d", seq) }
