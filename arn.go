@@ -39,6 +39,11 @@ func (p Place) QueueARN(name string) string {
 	return "arn:aws:sqs:" + p.Region + ":" + p.Account + ":" + name
 }
 
+// MappingARN is an event source mapping's.
+func (p Place) MappingARN(id string) string {
+	return "arn:aws:lambda:" + p.Region + ":" + p.Account + ":event-source-mapping:" + id
+}
+
 // Validate says which part is wrong and what is allowed.
 func (p Place) Validate() error {
 	if !region.MatchString(p.Region) {

@@ -49,15 +49,20 @@ func (p *platform) openJobs(ctx context.Context) error {
 	}
 	p.jobs, err = async.Open(ctx, async.Config{
 		Space: events, Dir: filepath.Join(p.config.Data, "results"), Clock: queue.NewClock(time.Now(), 1),
-		Invoker: &invoker{
-			catalog: p.catalog, pool: p.pool, proxy: proxy.New(p.config.Account), maxResult: p.config.MaxResult,
-			most: p.config.MaxInstances, memory: p.config.MemoryBudget,
-		},
-		Ender: p.teller, Policy: p.policy,
+		Invoker: p.runner(),
+		Ender:   p.teller, Policy: p.policy,
 		Observer: p.metrics, KeepResults: p.config.KeepJobs.D(), KeepDead: p.config.KeepDead.D(),
 		MaxPayload: p.config.jobPayload(), MaxResult: p.config.MaxResult, Log: p.log,
 	})
 	return err
+}
+
+// runner runs what nobody waits for on the pool's instances.
+func (p *platform) runner() *invoker {
+	return &invoker{
+		catalog: p.catalog, pool: p.pool, proxy: proxy.New(p.config.Account), maxResult: p.config.MaxResult,
+		most: p.config.MaxInstances, memory: p.config.MemoryBudget,
+	}
 }
 
 // jobPayload is the most that a job may carry: an event beside what turns a

@@ -24,6 +24,7 @@ import (
 	"github.com/rousehq/rouse/controller/pool"
 	"github.com/rousehq/rouse/controller/store"
 	"github.com/rousehq/rouse/controller/store/bolt"
+	trigger "github.com/rousehq/rouse/controller/trigger/queue"
 	"github.com/rousehq/rouse/controller/trigger/schedule"
 	"github.com/rousehq/rouse/gateway"
 	"github.com/rousehq/rouse/gateway/adminapi"
@@ -65,6 +66,7 @@ type platform struct {
 	events    *bolt.Space
 	jobs      *async.Engine
 	queues    queues
+	mappings  *trigger.Mappings
 	keys      *keys.Keys
 	front     *awsfront.Front
 	webhooks  *destination.Webhooks
@@ -183,7 +185,10 @@ func (p *platform) openControl(ctx context.Context) error {
 	if err := p.openQueues(ctx); err != nil {
 		return err
 	}
-	return p.openSchedules(ctx)
+	if err := p.openSchedules(ctx); err != nil {
+		return err
+	}
+	return p.openMappings(ctx)
 }
 
 // forget removes what a deleted function leaves outside of the catalog.
@@ -343,7 +348,7 @@ func (p *platform) handler(stopping context.Context) http.Handler {
 	functions := gateway.Entry(data, p.log)
 	lambda := lambdaapi.New(lambdaapi.Config{
 		Catalog: p.catalog, Packages: p.artifacts, Layers: p.store, Stations: events, Guard: guard, Place: c.place(),
-		Later: p.jobs, Webhook: p.webhooks.Check,
+		Later: p.jobs, Webhook: p.webhooks.Check, Mappings: p.mappings, Queues: p.queues,
 		Concurrency: c.AccountConcurrency, MaxEvent: c.MaxEvent, Runtimes: lambdaRuntimes(), Log: p.log,
 	})
 	sqs := sqsapi.New(sqsapi.Config{
@@ -398,6 +403,9 @@ func (p *platform) close(ctx context.Context) error {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", what, err))
 		}
+	}
+	if p.mappings != nil {
+		failed("ending event source mappings", p.mappings.Close(ctx))
 	}
 	if p.queues.moves != nil {
 		p.queues.moves.Close()

@@ -24,6 +24,9 @@ type Config struct {
 	Stations []gateway.Station
 	// Later handles events that are not waited for.
 	Later Later
+	// Mappings and Queues are where events come from.
+	Mappings Mappings
+	Queues   Queues
 	// Webhook says whether a URL may be told of events' ends; an error is Invalid.
 	Webhook func(url string) error
 	// Guard keeps web pages out.

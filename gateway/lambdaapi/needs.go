@@ -51,6 +51,27 @@ type Later interface {
 	Submit(ctx context.Context, r rouse.JobRequest) (j *rouse.Job, created bool, err error)
 }
 
+// Mappings keeps event source mappings and does what they say. Its methods that
+// change something block until that is on disk; one that does not exist is a
+// NotFound error.
+type Mappings interface {
+	// Mappings are all; it does not block.
+	Mappings() []rouse.Mapping
+	// CreateMapping gives a mapping its ID. A second one of the same queue to the
+	// same function is a Conflict, with the first.
+	CreateMapping(ctx context.Context, m rouse.Mapping) (rouse.Mapping, error)
+	// ChangeMapping returns an error of edit as it is, and then nothing changes.
+	ChangeMapping(ctx context.Context, id string, edit func(*rouse.Mapping) error) (rouse.Mapping, error)
+	DeleteMapping(ctx context.Context, id string) (rouse.Mapping, error)
+	// CheckFilters says what is wrong with patterns: Invalid, with the place.
+	CheckFilters(patterns []string) error
+}
+
+// Queues finds queues. It does not block.
+type Queues interface {
+	Queue(name string) (rouse.Queue, error)
+}
+
 // Packages keeps uploaded archives.
 type Packages interface {
 	// AddPackage unpacks an archive and keeps it. It is idempotent. Errors are

@@ -98,6 +98,8 @@ func (a *api) ownWords(op *operation, problem string) bool {
 		return true // a webhook, which AWS does not have
 	}
 	switch op.name {
+	case "CreateEventSourceMapping", "ListEventSourceMappings": // a queue elsewhere, which AWS does not poll
+		return strings.HasPrefix(problem, "Value 'http") && strings.Contains(problem, "'eventSourceArn' failed to satisfy constraint: Member must satisfy regular expression pattern")
 	case "CreateFunction", "UpdateFunctionConfiguration":
 		return strings.Contains(problem, "at 'runtime' failed to satisfy constraint: Member must satisfy enum value set")
 	case "PublishLayerVersion":

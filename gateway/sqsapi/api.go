@@ -50,19 +50,11 @@ const (
 	targetPrefix = "AmazonSQS."
 )
 
-// New makes the handler of every request that Serves accepts. It starts nothing.
+// New makes the handler of every request that is for SQS: that names one of its
+// operations or, in the older query protocol, is signed for it. It starts nothing.
 func New(cfg Config) http.Handler {
 	a := &api{Config: cfg, attempts: attempts{byID: map[attemptKey]attempt{}}}
 	return gateway.Entry(a.serve, cfg.Log)
-}
-
-// Serves says whether a request is for SQS: by the operation that it names, or
-// as one of the older query protocol, by its signature's scope.
-func Serves(r *http.Request) bool {
-	if target := r.Header["X-Amz-Target"]; len(target) == 1 {
-		return strings.HasPrefix(target[0], targetPrefix)
-	}
-	return r.Method == http.MethodPost && strings.Contains(r.Header.Get("Authorization"), "/sqs/aws4_request")
 }
 
 // serve answers a call in SQS's form, errors too.

@@ -19,8 +19,8 @@ type bodyFilter struct {
 	text    bool // the body is compared as it is
 }
 
-// ParseFilters reads patterns. An error is Invalid and names the place of the fault.
-func ParseFilters(patterns []string) error {
+// CheckFilters reads patterns. An error is Invalid and names the place of the fault.
+func (*Mappings) CheckFilters(patterns []string) error {
 	_, err := parseFilters(patterns)
 	return err
 }

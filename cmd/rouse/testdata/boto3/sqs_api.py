@@ -1,5 +1,6 @@
 """What boto3 must find at Rouse: every operation of Amazon SQS."""
 import hashlib
+import io
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import time
 import unittest
 import urllib.error
 import urllib.request
+import zipfile
 
 import boto3
 from botocore.config import Config
@@ -15,6 +17,17 @@ from botocore.exceptions import ClientError
 
 ENDPOINT = os.environ["ROUSE_ENDPOINT"]
 ARN = "arn:aws:sqs:us-east-1:000000000000:"
+
+
+# It fails the messages that it does not like, and all when a record is not as AWS's.
+WORKER = """
+def handler(event, context):
+    for r in event["Records"]:
+        assert r["eventSource"] == "aws:sqs" and r["eventSourceARN"].endswith(context.function_name) and r["awsRegion"] == "us-east-1"
+        assert r["messageAttributes"] == {"a": {"stringValue": "1", "stringListValues": [], "binaryListValues": [], "dataType": "String"}}
+        assert set(r["attributes"]) >= {"ApproximateReceiveCount", "SentTimestamp", "SenderId", "ApproximateFirstReceiveTimestamp"}
+    return {"batchItemFailures": [{"itemIdentifier": r["messageId"]} for r in event["Records"] if "bad" in r["body"]]}
+"""
 
 
 class SQS(unittest.TestCase):
@@ -230,6 +243,42 @@ class SQS(unittest.TestCase):
         self.assertIn("already a task running", str(error))
         self.c.cancel_message_move_task(TaskHandle=handle)
         self.fails("ResourceNotFoundException", self.c.cancel_message_move_task, TaskHandle="AAAA")
+
+    def test_a_mapping_calls_a_function_with_messages(self):
+        functions = boto3.client("lambda", endpoint_url=ENDPOINT, region_name="us-east-1", aws_access_key_id="any", aws_secret_access_key="any",
+                                 config=Config(retries={"max_attempts": 0}))
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as z:
+            z.writestr("app.py", WORKER)
+        functions.create_function(FunctionName=self.name, Runtime="python3.11", Handler="app.handler", Role="arn:aws:iam::000000000000:role/any",
+                                  Code={"ZipFile": code.getvalue()}, Timeout=1)
+        self.addCleanup(functions.delete_function, FunctionName=self.name)
+        dead = self.queue("dead")
+        url = self.queue(VisibilityTimeout="1", RedrivePolicy=json.dumps({"deadLetterTargetArn": ARN + self.name + "dead", "maxReceiveCount": 2}))
+        make = lambda **k: functions.create_event_source_mapping(**{"EventSourceArn": ARN + self.name, "FunctionName": self.name, **k})
+        for words, arguments in {
+            "NonExistentQueue": {"EventSourceArn": ARN + "nope"},
+            "at body.kind: must be a list": {"FilterCriteria": {"Filters": [{"Pattern": '{"body":{"kind":"x"}}'}]}},
+            "Maximum batch window in seconds must be greater than 0": {"BatchSize": 11},
+            "StartingPosition is not available": {"StartingPosition": "LATEST"},
+        }.items():
+            with self.assertRaisesRegex(ClientError, words):
+                make(**arguments)
+        made = make(FunctionResponseTypes=["ReportBatchItemFailures"], ScalingConfig={"MaximumConcurrency": 2},
+                    FilterCriteria={"Filters": [{"Pattern": '{"body":{"kind":["good","bad"]}}'}]})
+        self.assertEqual((made["State"], made["BatchSize"]), ("Creating", 10))
+        self.fails("ResourceConflictException", make)
+        for kind in ("good", "bad", "ugly"):
+            self.c.send_message(QueueUrl=url, MessageBody=json.dumps({"kind": kind}), MessageAttributes={"a": {"DataType": "String", "StringValue": "1"}})
+        m, = self.receive(dead, WaitTimeSeconds=20, AttributeNames=["All"])  # the bad one, after two receipts; the others are deleted
+        self.assertEqual((json.loads(m["Body"]), m["Attributes"]["DeadLetterQueueSourceArn"]), ({"kind": "bad"}, ARN + self.name))
+        counts = self.c.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        self.assertEqual((counts["ApproximateNumberOfMessages"], counts["ApproximateNumberOfMessagesNotVisible"]), ("0", "0"))
+        now = functions.get_event_source_mapping(UUID=made["UUID"])
+        self.assertEqual((now["State"], now["LastProcessingResult"]), ("Enabled", "OK"))
+        self.assertEqual(functions.update_event_source_mapping(UUID=made["UUID"], Enabled=False)["State"], "Disabling")
+        self.assertEqual([x["UUID"] for x in functions.list_event_source_mappings(EventSourceArn=ARN + self.name)["EventSourceMappings"]], [made["UUID"]])
+        self.assertEqual(functions.delete_event_source_mapping(UUID=made["UUID"])["State"], "Deleting")
 
     def test_the_query_protocol_is_refused_with_words(self):
         headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=0"}

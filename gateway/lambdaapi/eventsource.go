@@ -1,0 +1,301 @@
+package lambdaapi
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/rousehq/rouse"
+)
+
+const (
+	usualBatch = 10
+	fifoBatch  = 10
+	// reportItems has a function's answer say which messages of a batch failed.
+	reportItems = "ReportBatchItemFailures"
+)
+
+// eventSourceInput is what creating and updating a mapping share.
+type eventSourceInput struct {
+	EventSourceArn                 string
+	FunctionName                   string
+	BatchSize                      *int
+	MaximumBatchingWindowInSeconds *int
+	Enabled                        *bool
+	FilterCriteria                 *filterCriteria
+	FunctionResponseTypes          *[]string
+	ScalingConfig                  *scalingConfig
+	Tags                           map[string]string
+}
+
+type filterCriteria struct {
+	Filters []filterPattern `json:",omitempty"`
+}
+
+type filterPattern struct{ Pattern string }
+
+type scalingConfig struct {
+	MaximumConcurrency *int `json:",omitempty"`
+}
+
+// eventSource is AWS's EventSourceMappingConfiguration.
+type eventSource struct {
+	UUID                           string
+	BatchSize                      int
+	MaximumBatchingWindowInSeconds int
+	EventSourceArn                 string
+	EventSourceMappingArn          string
+	FilterCriteria                 *filterCriteria `json:",omitempty"`
+	FunctionArn                    string
+	FunctionResponseTypes          []string
+	LastModified                   float64
+	LastProcessingResult           string         `json:",omitempty"`
+	ScalingConfig                  *scalingConfig `json:",omitempty"`
+	State                          rouse.MappingState
+	StateTransitionReason          string
+}
+
+func (a *api) eventSource(m rouse.Mapping) eventSource {
+	out := eventSource{
+		UUID: m.ID, BatchSize: m.BatchSize, MaximumBatchingWindowInSeconds: int(m.Window.D() / time.Second), EventSourceArn: m.Source,
+		EventSourceMappingArn: a.Place.MappingARN(m.ID), FunctionArn: a.Place.ARN(m.Ref.Name, given(m.Ref.Qualifier)),
+		FunctionResponseTypes: []string{}, LastModified: float64(m.Modified.UnixMilli()) / 1000, LastProcessingResult: m.Result,
+		State: m.State, StateTransitionReason: "USER_INITIATED",
+	}
+	if m.PartialFailures {
+		out.FunctionResponseTypes = []string{reportItems}
+	}
+	if m.MaxConcurrency > 0 {
+		out.ScalingConfig = &scalingConfig{&m.MaxConcurrency}
+	}
+	if len(m.Filters) > 0 {
+		out.FilterCriteria = &filterCriteria{}
+		for _, text := range m.Filters {
+			out.FilterCriteria.Filters = append(out.FilterCriteria.Filters, filterPattern{text})
+		}
+	}
+	return out
+}
+
+// given is a qualifier as ARNs show it.
+func given(q rouse.Qualifier) rouse.Qualifier {
+	if q == rouse.Latest {
+		return ""
+	}
+	return q
+}
+
+// foreignSettings are those of other sources than queues.
+var foreignSettings = []string{
+	"AmazonManagedKafkaEventSourceConfig", "BisectBatchOnFunctionError", "DestinationConfig", "DocumentDBEventSourceConfig", "KMSKeyArn",
+	"LoggingConfig", "MaximumRecordAgeInSeconds", "MaximumRetryAttempts", "MetricsConfig", "ParallelizationFactor", "ProvisionedPollerConfig",
+	"Queues", "SelfManagedEventSource", "SelfManagedKafkaEventSourceConfig", "SourceAccessConfigurations", "StartingPosition",
+	"StartingPositionTimestamp", "Topics", "TumblingWindowInSeconds",
+}
+
+func (a *api) eventSourceInput(r *request) (in eventSourceInput, err error) {
+	for _, name := range foreignSettings {
+		switch v := r.input[name].(type) {
+		case nil:
+		case map[string]any:
+			if len(v) > 0 {
+				return in, unsupported(name, "the sources of events are queues, which have no such setting")
+			}
+		case []any:
+			if len(v) > 0 {
+				return in, unsupported(name, "the sources of events are queues, which have no such setting")
+			}
+		default:
+			return in, unsupported(name, "the sources of events are queues, which have no such setting")
+		}
+	}
+	return in, r.into(&in)
+}
+
+// into sets what was given of a mapping.
+func (in *eventSourceInput) into(m *rouse.Mapping) {
+	if in.BatchSize != nil {
+		m.BatchSize = *in.BatchSize
+	}
+	if in.MaximumBatchingWindowInSeconds != nil {
+		m.Window = rouse.Duration(time.Duration(*in.MaximumBatchingWindowInSeconds) * time.Second)
+	}
+	if in.Enabled != nil {
+		m.Enabled = *in.Enabled
+	}
+	if in.FilterCriteria != nil {
+		m.Filters = nil
+		for _, f := range in.FilterCriteria.Filters {
+			m.Filters = append(m.Filters, f.Pattern)
+		}
+	}
+	if in.FunctionResponseTypes != nil {
+		m.PartialFailures = len(*in.FunctionResponseTypes) > 0
+	}
+	if in.ScalingConfig != nil {
+		m.MaxConcurrency = 0
+		if in.ScalingConfig.MaximumConcurrency != nil {
+			m.MaxConcurrency = *in.ScalingConfig.MaximumConcurrency
+		}
+	}
+}
+
+// function sets whom a mapping calls.
+func (a *api) mapped(r *request, m *rouse.Mapping) error {
+	fn, t, err := a.function(r)
+	if err != nil {
+		return err
+	}
+	if _, ok := fn.Revision(t.qualifier, 0); !ok {
+		return a.notFound(t)
+	}
+	m.Ref = rouse.Ref{Name: t.name, Qualifier: t.qualifier}
+	return nil
+}
+
+// checkMapping says what of a mapping AWS would refuse.
+func (a *api) checkMapping(m *rouse.Mapping) error {
+	if err := a.Mappings.CheckFilters(m.Filters); err != nil {
+		return invalid("Invalid filter pattern definition: %s", err.(*rouse.Error).Message)
+	}
+	if m.BatchSize > usualBatch && m.Window < rouse.Duration(time.Second) {
+		return invalid("Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10")
+	}
+	name, here := strings.CutPrefix(m.Source, a.Place.QueueARN(""))
+	if !here {
+		if strings.HasPrefix(m.Source, "http://") || strings.HasPrefix(m.Source, "https://") {
+			return nil // a queue elsewhere shows what it is when it is polled
+		}
+		return invalid("Unrecognized event source, must be a queue of SQS in region %s and account %s, or the URL of a queue elsewhere: %s",
+			a.Place.Region, a.Place.Account, clip(m.Source))
+	}
+	q, err := a.Queues.Queue(name)
+	if err != nil {
+		return invalid("Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. SQS Error Message: The specified queue does not exist.")
+	}
+	if q.Definition.FIFO && m.BatchSize > fifoBatch {
+		return invalid("Batch size must be at most %d for FIFO queues", fifoBatch)
+	}
+	if q.Definition.FIFO && m.Window > 0 {
+		return invalid("Batching window is not supported for FIFO queues")
+	}
+	fn, err := a.Catalog.Function(m.Ref.Name)
+	if err != nil {
+		return a.notFound(target{name: m.Ref.Name})
+	}
+	id, _ := fn.Revision(m.Ref.Qualifier, 0)
+	rev, err := a.Catalog.Revision(id)
+	if err != nil {
+		return err
+	}
+	if rev.Spec.Contract != rouse.ContractLambda {
+		return invalid("function %s speaks HTTP and takes no events", m.Ref)
+	}
+	if visibility := q.Definition.Visibility; visibility < rev.Spec.Timeout {
+		return invalid("Queue visibility timeout: %d seconds is less than Function timeout: %d seconds",
+			int(visibility.D()/time.Second), int(rev.Spec.Timeout.D()/time.Second))
+	}
+	return nil
+}
+
+func (a *api) createEventSourceMapping(r *request) (any, error) {
+	in, err := a.eventSourceInput(r)
+	if err != nil {
+		return nil, err
+	}
+	m := rouse.Mapping{Source: in.EventSourceArn, BatchSize: usualBatch, Enabled: true, Tags: in.Tags}
+	if m.Source == "" {
+		return nil, invalid("EventSourceArn is missing: the ARN of a queue, or the URL of a queue elsewhere")
+	}
+	if err := a.mapped(r, &m); err != nil {
+		return nil, err
+	}
+	in.into(&m)
+	if err := a.checkMapping(&m); err != nil {
+		return nil, err
+	}
+	made, err := a.Mappings.CreateMapping(r.Request.Context(), m)
+	if err != nil && rouse.CodeOf(err) == rouse.Conflict {
+		return nil, conflict(`An event source mapping with SQS arn (" %s ") and function (" %s ") already exists. Please update or delete the existing mapping with UUID %s`,
+			m.Source, m.Ref, made.ID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.eventSource(made), nil
+}
+
+func (a *api) getEventSourceMapping(r *request) (any, error) {
+	for _, m := range a.Mappings.Mappings() {
+		if m.ID == r.text("UUID") {
+			return a.eventSource(m), nil
+		}
+	}
+	return nil, noMapping()
+}
+
+func noMapping() error { return missing("The resource you requested does not exist.") }
+
+func (a *api) listEventSourceMappings(r *request) (any, error) {
+	var t target
+	if r.has("FunctionName") {
+		var err error
+		if t, err = a.targetOf(r); err != nil {
+			return nil, err
+		}
+	}
+	var list []rouse.Mapping
+	for _, m := range a.Mappings.Mappings() {
+		if (t.name == "" || m.Ref.Name == t.name && (t.qualifier == "" || t.qualifier == m.Ref.Qualifier)) &&
+			(!r.has("EventSourceArn") || m.Source == r.text("EventSourceArn")) {
+			list = append(list, m)
+		}
+	}
+	cut, next, err := page(a, r, list, 100, func(m rouse.Mapping) string { return m.ID })
+	if err != nil {
+		return nil, err
+	}
+	answer := struct {
+		NextMarker          *string `json:",omitempty"`
+		EventSourceMappings []eventSource
+	}{optional(next), []eventSource{}}
+	for _, m := range cut {
+		answer.EventSourceMappings = append(answer.EventSourceMappings, a.eventSource(m))
+	}
+	return answer, nil
+}
+
+func (a *api) updateEventSourceMapping(r *request) (any, error) {
+	in, err := a.eventSourceInput(r)
+	if err != nil {
+		return nil, err
+	}
+	m, err := a.Mappings.ChangeMapping(r.Request.Context(), r.text("UUID"), func(m *rouse.Mapping) error {
+		if r.has("FunctionName") {
+			if err := a.mapped(r, m); err != nil {
+				return err
+			}
+		}
+		in.into(m)
+		return a.checkMapping(m)
+	})
+	if err != nil {
+		return nil, goneMapping(err)
+	}
+	return a.eventSource(m), nil
+}
+
+func (a *api) deleteEventSourceMapping(r *request) (any, error) {
+	m, err := a.Mappings.DeleteMapping(r.Request.Context(), r.text("UUID"))
+	if err != nil {
+		return nil, goneMapping(err)
+	}
+	return withStatus{http.StatusAccepted, a.eventSource(m)}, nil
+}
+
+func goneMapping(err error) error {
+	if rouse.CodeOf(err) == rouse.NotFound {
+		return noMapping()
+	}
+	return err
+}
