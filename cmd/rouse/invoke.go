@@ -21,16 +21,18 @@ import (
 const logGrace = 300 * time.Millisecond
 
 func (a *app) invokeCommand() *cobra.Command {
-	var data, qualifier string
-	var showLog bool
+	var data, qualifier, webhook string
+	var showLog, later, wait bool
 	cmd := &cobra.Command{
 		Use:   "invoke NAME[:QUALIFIER]",
 		Short: "call a function and print its answer",
 		Long: "Call a function and print its answer. A lambda function gets the data as its event, {} when\n" +
-			"there is none; an http function gets POST / with it, or GET / without.",
+			"there is none; an http function gets POST / with it, or GET / without. With --async the call is on disk\n" +
+			"when its id is printed, is retried when it fails, and is followed with rouse jobs.",
 		Example: "  rouse invoke hello -d '{\"name\": \"you\"}'\n" +
 			"  rouse invoke hello -d @event.json --log\n" +
-			"  jq -n '{n: 1}' | rouse invoke hello -d - --qualifier live",
+			"  jq -n '{n: 1}' | rouse invoke hello -d - --qualifier live\n" +
+			"  rouse invoke hello -d @event.json --async --wait",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ref, err := parseRef(args[0], qualifier)
@@ -43,13 +45,39 @@ func (a *app) invokeCommand() *cobra.Command {
 					return err
 				}
 			}
+			switch {
+			case !later && (wait || webhook != ""):
+				return usagef("--wait and --webhook: only with --async")
+			case later && showLog:
+				return usagef("--log: not with --async; rouse logs %s shows what it prints", ref.Name)
+			case later:
+				return a.invokeLater(cmd.Context(), ref, body, webhook, wait)
+			}
 			return a.invoke(cmd.Context(), ref, body, showLog)
 		},
 	}
 	cmd.Flags().StringVarP(&data, "data", "d", "", "what to send: JSON, @FILE, or - for standard input")
 	cmd.Flags().StringVar(&qualifier, "qualifier", "", "version, alias or revision to call (default $LATEST)")
 	cmd.Flags().BoolVar(&showLog, "log", false, "print what the function logged during the call to standard error")
+	cmd.Flags().BoolVar(&later, "async", false, "call it later, as a job, and print the job's id")
+	cmd.Flags().BoolVar(&wait, "wait", false, "with --async: wait for the job's end and print its answer instead")
+	cmd.Flags().StringVar(&webhook, "webhook", "", "with --async: URL that is told of the job's end")
 	return cmd
+}
+
+// invokeLater has a function called later.
+func (a *app) invokeLater(ctx context.Context, ref rouse.Ref, body io.Reader, webhook string, wait bool) error {
+	return a.connected(func(c *client.Client) error {
+		j, err := c.Submit(ctx, ref, body, webhook)
+		if err != nil {
+			return err
+		}
+		if wait {
+			return a.waitJob(ctx, c, j.RequestID)
+		}
+		_, err = fmt.Fprintln(a.stdout, j.RequestID)
+		return err
+	})
 }
 
 func parseRef(name, qualifier string) (rouse.Ref, error) {

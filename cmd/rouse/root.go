@@ -75,6 +75,9 @@ func (a *app) root() *cobra.Command {
 		a.serverFlag(cmd)
 		root.AddCommand(cmd)
 	}
+	jobs := a.jobsCommand()
+	jobs.GroupID = "functions"
+	root.AddCommand(jobs)
 	top := a.topCommand()
 	a.serverFlag(top)
 	for _, cmd := range []*cobra.Command{a.serveCommand(), a.keysCommand(), top, a.configCommand(), a.schemaCommand(), a.versionCommand()} {
