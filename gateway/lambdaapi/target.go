@@ -32,6 +32,9 @@ func (a *api) target(operation, text, qualifier string) (target, error) {
 		return target{}, missing("Functions from '%s' are not reachable in this region ('%s')", region, a.Place.Region)
 	}
 	if account != "" && account != a.Place.Account {
+		if operation == "Invoke" || operation == "InvokeWithResponseStream" {
+			operation = "InvokeFunction" // the name of the action
+		}
 		return target{}, denied("User: arn:aws:iam::%s:root is not authorized to perform: lambda:%s on resource: %s because no resource-based policy allows the lambda:%s action",
 			a.Place.Account, operation, text, operation)
 	}

@@ -173,7 +173,7 @@ class LambdaAPI(unittest.TestCase):
         self.refused("InvalidParameterValueException", 400, "The derived qualifier from the function name does not match", self.c.invoke, FunctionName=self.name + ":1", Qualifier="2")
         self.refused("ResourceNotFoundException", 404, r"Functions from 'eu-west-1' are not reachable in this region \('us-east-1'\)", self.c.invoke,
                      FunctionName="arn:aws:lambda:eu-west-1:000000000000:function:" + self.name)
-        self.refused("AccessDeniedException", 403, "is not authorized to perform: lambda:Invoke", self.c.invoke, FunctionName="arn:aws:lambda:us-east-1:111111111111:function:" + self.name)
+        self.refused("AccessDeniedException", 403, "is not authorized to perform: lambda:InvokeFunction", self.c.invoke, FunctionName="arn:aws:lambda:us-east-1:111111111111:function:" + self.name)
         for qualifier in ("7", "nobody"):
             self.refused("ResourceNotFoundException", 404, "^Function not found: " + ARN + self.name + ":" + qualifier + "$", self.c.invoke, FunctionName=self.name, Qualifier=qualifier)
         self.refused("ValidationException", 400, "^1 validation error detected: Value 'a b' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: ",

@@ -1,0 +1,75 @@
+"""The same cases on every client of the Runtime API: the project's own and AWS's."""
+import shutil
+
+from support import *
+
+PYTHON = """
+import os, time
+def handler(event, context):
+    do = event.get("do")
+    if do == "fail": raise ValueError("as asked")
+    if do == "exit": os._exit(7)
+    if do == "sleep": time.sleep(event["sleep"])
+    return {"id": context.aws_request_id, "arn": context.invoked_function_arn, "name": context.function_name, "version": context.function_version,
+            "memory": int(context.memory_limit_in_mb), "left": context.get_remaining_time_in_millis() / 1000, "custom": context.client_context and context.client_context.custom}
+"""
+NODE = """
+exports.handler = async (event, context) => {
+  if (event.do === "fail") throw new TypeError("as asked");
+  if (event.do === "exit") process.exit(7);
+  if (event.do === "sleep") await new Promise(r => setTimeout(r, 1000 * event.sleep));
+  return {id: context.awsRequestId, arn: context.invokedFunctionArn, name: context.functionName, version: context.functionVersion,
+          memory: Number(context.memoryLimitInMB), left: context.getRemainingTimeInMillis() / 1000, custom: context.clientContext && (context.clientContext.custom || context.clientContext.Custom)};
+};
+"""
+BOOTSTRAP = "#!/bin/sh\ncd /tmp\nexport PYTHONPATH=$LAMBDA_TASK_ROOT HOME=/tmp\nexec {} \n"
+
+
+class Runtimes(Suite):
+    def cases(self, failure):
+        answer = self.invoke({}, ClientContext=base64.b64encode(b'{"custom": {"x": "y"}}').decode())
+        got = json.loads(answer["Text"])
+        self.assertTrue(0 < got.pop("left") <= 5, got)
+        self.assertEqual(got, {"id": answer["ResponseMetadata"]["RequestId"], "arn": self.arn, "name": self.name, "version": "$LATEST", "memory": 256, "custom": {"x": "y"}})
+        answer = self.invoke({"do": "fail"}, LogType="Tail")
+        body = json.loads(answer["Text"])
+        self.assertEqual((answer["FunctionError"], body["errorType"], body["errorMessage"]), ("Unhandled", failure, "as asked"))
+        self.assertIn("REPORT RequestId: " + answer["ResponseMetadata"]["RequestId"], self.log(answer))
+        answer = self.invoke({"do": "exit"})
+        self.assertEqual(answer["Text"], '{"errorType":"Runtime.ExitError","errorMessage":"RequestId: %s Error: Runtime exited with error: exit status 7"}' % answer["ResponseMetadata"]["RequestId"])
+        answer = self.invoke({"do": "sleep", "sleep": 30})
+        self.assertEqual(answer["Text"], '{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: %s Error: Task timed out after 5.00 seconds"}' % answer["ResponseMetadata"]["RequestId"])
+        self.assertEqual(json.loads(self.invoke({})["Text"])["name"], self.name)
+
+    def create(self, **more):
+        return super().create(**dict(dict(Timeout=5, MemorySize=256), **more))
+
+    def test_python(self):
+        self.create(Code={"ZipFile": archive(PYTHON)})
+        self.cases("ValueError")
+
+    def test_node(self):
+        self.create(Runtime="nodejs20.x", Handler="index.handler", Code={"ZipFile": archive(NODE, "index.js")})
+        self.cases("TypeError")
+
+    def test_aws_lambda_go(self):
+        self.create(Runtime="provided.al2023", Handler="bootstrap", Code={"ZipFile": packed(os.environ["ROUSE_GO_FUNCTION"])})
+        self.cases("errorString")
+
+    @unittest.skipIf(DRIVER == "docker", "the base image of provided has no Python; test_images has one with awslambdaric")
+    def test_awslambdaric(self):
+        bootstrap = BOOTSTRAP.format(sys.executable + " -m awslambdaric app.handler")
+        self.create(Runtime="provided.al2023", Handler="app.handler", Code={"ZipFile": packed(os.environ["ROUSE_AWSLAMBDARIC"], **{"bootstrap": bootstrap, "app.py": PYTHON})})
+        self.cases("ValueError")
+
+    @unittest.skipUnless(os.environ.get("ROUSE_NODE_RIC"), "aws-lambda-ric could not be built here")
+    @unittest.skipIf(DRIVER == "docker", "the base image of provided has no Node.js")
+    def test_aws_lambda_ric(self):
+        ric = os.path.join(os.environ["ROUSE_NODE_RIC"], "node_modules", "aws-lambda-ric")
+        files = {"index.js": NODE}
+        for path in ("package.json", "bin/index.mjs", "dist/index.mjs", "dist/rapid-client.node"):
+            with open(os.path.join(ric, path), "rb") as f:
+                files["aws-lambda-ric/" + path] = f.read()
+        bootstrap = f"#!/bin/sh\ncd $LAMBDA_TASK_ROOT\nexport HOME=/tmp\nexec {shutil.which('node')} aws-lambda-ric/bin/index.mjs index.handler\n"
+        self.create(Runtime="provided.al2023", Handler="index.handler", Code={"ZipFile": archive(bootstrap, "bootstrap", 0o755, **files)})
+        self.cases("TypeError")
