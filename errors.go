@@ -26,6 +26,15 @@ const (
 	Internal      Code = "internal"       // a bug; details only in the log
 )
 
+// Quota names a bound on concurrency.
+type Quota string
+
+// The quotas that callers are told apart; "" is any other.
+const (
+	QuotaReserved Quota = "reserved" // the function's own
+	QuotaAccount  Quota = "account"  // what functions without one share
+)
+
 // Error is an error with a code and a message that callers may see.
 type Error struct {
 	Code    Code
@@ -38,6 +47,8 @@ type Error struct {
 	Payload []byte
 	// Exit is set when the reason is that the process ended: how it did.
 	Exit *Exit
+	// Quota, of a Throttled error, is the one that was used up.
+	Quota Quota
 	// RetryAfter, when positive, says when trying again may help.
 	RetryAfter time.Duration
 	// Cause is for the log only.

@@ -14,6 +14,9 @@ type Function struct {
 	Versions []Version           `json:"versions,omitempty"`
 	Aliases  map[Qualifier]Alias `json:"aliases,omitempty"`
 	Settings Settings            `json:"settings"`
+	// Provisioned are instances that are always ready for a version or an alias;
+	// what Settings provision is for $LATEST.
+	Provisioned map[Qualifier]Provisioning `json:"provisioned,omitempty"`
 	// Published is the highest number that a version has had.
 	Published int             `json:"published,omitempty"`
 	Lambda    *LambdaFunction `json:"lambda,omitempty"`

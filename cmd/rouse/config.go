@@ -33,7 +33,7 @@ type config struct {
 
 	Region             string `yaml:"region" doc:"region in ARNs and for functions; clients of AWS may say any"`
 	Account            string `yaml:"account" doc:"account in ARNs, 12 digits"`
-	AccountConcurrency int    `yaml:"account_concurrency" doc:"concurrency that AWS Lambda's API says the account has; functions reserve theirs from it"`
+	AccountConcurrency int    `yaml:"account_concurrency" doc:"events of lambda functions in flight at once; functions reserve theirs from it, and those without a reservation share the rest"`
 
 	AWSFallback        string         `yaml:"aws_fallback" doc:"URL of another emulator, such as moto's server, that gets requests for the AWS services that Rouse does not have"`
 	AWSFallbackTimeout rouse.Duration `yaml:"aws_fallback_timeout" doc:"how long that emulator may take until an answer begins"`

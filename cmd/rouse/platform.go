@@ -151,10 +151,11 @@ func (p *platform) openControl(ctx context.Context) error {
 	p.pool = pool.New(pool.Config{
 		Driver: p.driver,
 		Attach: attacher{p.logs, p.config.MaxEvent, p.config.place(), p.imports, p.log}.attach,
-		Lookup: func(id rouse.RevisionID) (rouse.Revision, rouse.Settings, error) {
-			rev, settings, err := p.catalog.Lookup(id)
-			return withImports(p.imports, rev), settings, err
+		Lookup: func(id rouse.RevisionID) (rouse.Revision, rouse.Function, error) {
+			rev, fn, err := p.catalog.Lookup(id)
+			return withImports(p.imports, rev), fn, err
 		},
+		Account:      p.config.AccountConcurrency,
 		MaxInstances: p.config.MaxInstances,
 		MaxStarts:    p.config.MaxStarts,
 		Memory:       p.config.MemoryBudget,
@@ -194,6 +195,7 @@ func (p *platform) openControl(ctx context.Context) error {
 // forget removes what a deleted function leaves outside of the catalog.
 func (p *platform) forget(name rouse.FunctionName) {
 	p.imports.Forget(name)
+	p.pool.Forget(name)
 	if err := p.logs.Remove(name); err != nil {
 		p.log.Warn("a deleted function's logs could not be removed", "function", name, "error", err)
 	}
@@ -347,7 +349,7 @@ func (p *platform) handler(stopping context.Context) http.Handler {
 	door := p.door()
 	functions := gateway.Entry(data, p.log)
 	lambda := lambdaapi.New(lambdaapi.Config{
-		Catalog: p.catalog, Packages: p.artifacts, Layers: p.store, Stations: events, Guard: guard, Place: c.place(),
+		Catalog: p.catalog, Packages: p.artifacts, Layers: p.store, Capacity: p.pool, Stations: events, Guard: guard, Place: c.place(),
 		Later: p.jobs, Webhook: p.webhooks.Check, Mappings: p.mappings, Queues: p.queues,
 		Concurrency: c.AccountConcurrency, MaxEvent: c.MaxEvent, Runtimes: lambdaRuntimes(), Log: p.log,
 	})

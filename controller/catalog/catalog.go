@@ -84,11 +84,12 @@ func Open(ctx context.Context, config Config) (*Catalog, error) {
 	return c, nil
 }
 
-// Provision has the pool keep ready what is provisioned. It is called once the
+// Provision has the pool keep ready what is provisioned and set apart what is
+// reserved. It is called once the
 // pool has taken over what an earlier run left, and does not block.
 func (c *Catalog) Provision() {
 	for _, v := range c.views.Range {
-		if fn := v.(*view).fn; fn.Settings.Provisioned > 0 {
+		if fn := v.(*view).fn; fn.AccountShare() > 0 {
 			c.cfg.Pool.Changed(fn)
 		}
 	}
@@ -185,24 +186,17 @@ func (c *Catalog) Revision(id rouse.RevisionID) (*rouse.Revision, error) {
 	return rev.(*rouse.Revision), nil
 }
 
-// Lookup finds a revision and the settings under which it runs. It does not block.
-func (c *Catalog) Lookup(id rouse.RevisionID) (rouse.Revision, rouse.Settings, error) {
+// Lookup finds a revision with its function. It does not block.
+func (c *Catalog) Lookup(id rouse.RevisionID) (rouse.Revision, rouse.Function, error) {
 	rev, err := c.Revision(id)
 	if err != nil {
-		return rouse.Revision{}, rouse.Settings{}, err
+		return rouse.Revision{}, rouse.Function{}, err
 	}
 	v := c.view(rev.Function)
 	if v == nil {
-		return rouse.Revision{}, rouse.Settings{}, notFound(rev.Function)
+		return rouse.Revision{}, rouse.Function{}, notFound(rev.Function)
 	}
-	settings := v.fn.Settings
-	if id != v.fn.Latest {
-		settings.Provisioned = 0 // what is provisioned belongs to $LATEST
-	}
-	if rev.Spec.Contract == rouse.ContractLambda {
-		settings.Concurrency = 1 // the settings were checked against $LATEST, which may be of the other contract
-	}
-	return *rev, settings, nil
+	return *rev, v.fn, nil
 }
 
 // Revisions yields every known revision. It does not block.

@@ -276,7 +276,8 @@ func TestALambdaVersionNeverGetsAnHTTPFunctionsConcurrency(t *testing.T) {
 	if _, err := w.Deploy(t.Context(), rouse.Deployment{Name: "f", Spec: spec, Settings: &settings, Wait: true}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, got, err := w.Lookup(old); err != nil || got.Concurrency != 1 {
+	rev, fn, err := w.Lookup(old)
+	if got := fn.SettingsFor(&rev); err != nil || got.Concurrency != 1 {
 		t.Errorf("concurrency %d, %v; want 1", got.Concurrency, err)
 	}
 }

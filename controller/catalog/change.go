@@ -12,7 +12,7 @@ import (
 // clone makes a copy of fn that an edit may change in place.
 func clone(fn rouse.Function) rouse.Function {
 	fn.Versions = slices.Clone(fn.Versions)
-	fn.Aliases = maps.Clone(fn.Aliases)
+	fn.Aliases, fn.Provisioned = maps.Clone(fn.Aliases), maps.Clone(fn.Provisioned)
 	if fn.Settings.Reserved != nil {
 		reserved := *fn.Settings.Reserved
 		fn.Settings.Reserved = &reserved
@@ -145,6 +145,7 @@ func (c *Catalog) DeleteAlias(ctx context.Context, name rouse.FunctionName, q ro
 			return rouse.Errorf(rouse.NotFound, "function %q has no alias %q", name, q)
 		}
 		delete(fn.Aliases, q)
+		delete(fn.Provisioned, q)
 		return nil
 	})
 	return err

@@ -43,7 +43,7 @@ func (s *state) lendFailed(now time.Time, i *instance, err error) (actions, bool
 	for !w.retries {
 		w = w.next
 	}
-	if !s.take(w) {
+	if !s.take(w, i) {
 		return actions{}, false
 	}
 	s.waiters.remove(w)

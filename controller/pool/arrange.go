@@ -56,10 +56,11 @@ func (a *arranged) take(id rouse.RevisionID, now time.Time) rouse.Tier {
 // use is a Conflict, or, with force, waited for. Errors are Invalid when there
 // can be no such start, and ctx's.
 func (p *Pool) Arrange(ctx context.Context, id rouse.RevisionID, from rouse.Tier, force bool) error {
-	rev, settings, err := p.config.Lookup(id)
+	rev, fn, err := p.config.Lookup(id)
 	if err != nil {
 		return err
 	}
+	settings := fn.SettingsFor(&rev)
 	switch from {
 	case rouse.TierWarm, rouse.TierFrozen:
 		return p.arrangeIdle(ctx, rev, settings, from == rouse.TierFrozen)

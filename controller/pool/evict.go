@@ -8,16 +8,6 @@ import (
 	"github.com/rousehq/rouse/controller/scale"
 )
 
-// nudge lets the other revisions of fn have the reserved concurrency that one
-// of them gave back.
-func (p *Pool) nudge(fn rouse.FunctionName, from *revision) {
-	for r := range p.all() {
-		if r.rev.Function == fn && r != from {
-			r.do(func(s *state, now time.Time) actions { return s.settle(now, actions{}) })
-		}
-	}
-}
-
 // makeRoom ends idle instances while a start waits for what they hold. A
 // running request is never ended to make room. The ledger knows nothing of what
 // is being stopped already, so that is counted here.

@@ -13,6 +13,7 @@ type instance struct {
 	id          rouse.InstanceID // its sandbox's; empty until that is made
 	state       rouse.State
 	provisioned bool
+	born        bool // was started as a provisioned one
 	adopted     bool
 	broken      bool // its process is not to be given another request
 	again       bool // lent although its init failed: the event runs that again

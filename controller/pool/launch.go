@@ -21,8 +21,12 @@ const (
 
 // initTimeout is how long rev's code may take to get ready: on Lambda an init
 // has 10 s and is then tried within the request's own time; a server that loads
-// a model is given a minute at least.
+// a model is given a minute at least. A provisioned instance has 130 s or its
+// timeout, as on Lambda.
 func initTimeout(rev rouse.Revision) time.Duration {
+	if rev.Spec.Contract == rouse.ContractLambda && rev.Provisioned {
+		return max(130*time.Second, rev.Spec.Timeout.D())
+	}
 	if rev.Spec.Contract == rouse.ContractLambda {
 		return initTime + rev.Spec.Timeout.D()
 	}
@@ -72,9 +76,9 @@ func (r *revision) bringUp(i *instance) (timings []rouse.Timing, err error) {
 		return nil, err
 	}
 	rev := r.rev
+	rev.Provisioned = i.born
 	r.mu.Lock()
 	i.id, i.sandbox = sandbox.ID(), sandbox
-	rev.Provisioned = i.provisioned
 	r.mu.Unlock()
 	clock.lap(rouse.PhaseSandbox)
 	i.endpoint, err = i.sandbox.Assign(ctx, rev)
@@ -125,7 +129,9 @@ func placed(s driver.Sandbox) (rouse.Tier, time.Duration) {
 }
 
 func (r *revision) ready(i *instance) error {
-	ctx, cancel := context.WithTimeout(r.pool.life, initTimeout(r.rev))
+	rev := r.rev
+	rev.Provisioned = i.born
+	ctx, cancel := context.WithTimeout(r.pool.life, initTimeout(rev))
 	defer cancel()
 	if r.rev.Spec.Contract != rouse.ContractLambda {
 		return i.target.Ready(ctx)

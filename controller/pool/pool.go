@@ -20,8 +20,10 @@ type Config struct {
 	// Attach opens the host's side of an instance's contract on its endpoint and
 	// takes care of its output. The pool closes the target.
 	Attach func(rouse.Revision, rouse.InstanceID, rouse.Endpoint) (rouse.Target, error)
-	// Lookup finds a revision with its function's settings.
-	Lookup func(rouse.RevisionID) (rouse.Revision, rouse.Settings, error)
+	// Lookup finds a revision with its function.
+	Lookup func(rouse.RevisionID) (rouse.Revision, rouse.Function, error)
+	// Account is the most events in flight over all functions; 0 is no limit.
+	Account int
 	// MaxInstances, MaxStarts and Memory are the host's limits over all revisions.
 	MaxInstances int
 	MaxStarts    int
@@ -56,6 +58,7 @@ type Pool struct {
 
 	mu        sync.Mutex
 	functions map[rouse.FunctionName]*tokens
+	account   *account
 	ended     bool           // nothing is spawned any more
 	work      sync.WaitGroup // starts, stops and watches
 
@@ -79,6 +82,7 @@ func New(c Config) *Pool {
 		life:      life,
 		end:       end,
 		functions: map[rouse.FunctionName]*tokens{},
+		account:   newAccount(c.Account),
 		left:      make(chan struct{}, 1),
 	}
 	if p.stock, _ = c.Driver.(driver.Stock); p.stock != nil {
@@ -117,7 +121,7 @@ func (p *Pool) Warm(ctx context.Context, rev rouse.Revision, settings rouse.Sett
 	}
 	ctx, cancel := context.WithTimeout(ctx, settings.Hold.D()+makeTimeout+initTimeout(rev))
 	defer cancel()
-	lease, err := p.add(rev, settings).acquire(ctx, &waiter{warm: true})
+	lease, err := p.add(rev, settings, settings.Provisioned).acquire(ctx, &waiter{warm: true})
 	if err != nil {
 		return err
 	}
@@ -125,31 +129,42 @@ func (p *Pool) Warm(ctx context.Context, rev rouse.Revision, settings rouse.Sett
 	return nil
 }
 
-// Changed takes fn's new settings. Revisions that fn no longer points at drain;
-// its newest one gets the provisioned instances.
+// Changed takes fn's new settings. Revisions that fn no longer points at drain,
+// and others get the instances that are provisioned for them.
 func (p *Pool) Changed(fn rouse.Function) {
 	p.reserve(fn)
-	if fn.Settings.Provisioned > 0 && fn.Latest != "" {
-		if _, err := p.revision(fn.Latest); err != nil {
+	current := fn.Revisions()
+	for _, id := range current {
+		if fn.ProvisionedFor(id) == 0 {
+			continue
+		}
+		if _, err := p.revision(id); err != nil {
 			p.config.Log.Error("provisioned instances cannot start", "function", fn.Name, "error", err)
 		}
 	}
-	current := fn.Revisions()
 	for r := range p.all() {
 		if r.rev.Function == fn.Name {
-			r.configure(settingsFor(fn, r.rev.ID), !slices.Contains(current, r.rev.ID))
+			r.configure(fn.SettingsFor(&r.rev), !slices.Contains(current, r.rev.ID))
 		}
 	}
 }
 
-// settingsFor are fn's settings as its revision id has them: what is
-// provisioned belongs to the newest.
-func settingsFor(fn rouse.Function, id rouse.RevisionID) rouse.Settings {
-	s := fn.Settings
-	if id != fn.Latest {
-		s.Provisioned = 0
+// Provisioned is how far the provisioned instances of a revision are. It does not block.
+func (p *Pool) Provisioned(id rouse.RevisionID) rouse.Provisioned {
+	known, ok := p.revisions.Load(id)
+	if !ok {
+		return rouse.Provisioned{}
 	}
-	return s
+	r := known.(*revision)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state.provision()
+}
+
+// Forget gives what a deleted function had reserved back to the others.
+func (p *Pool) Forget(name rouse.FunctionName) {
+	p.account.share(name, 0)
+	p.freed(freedAll, nil)
 }
 
 // Retire drains a revision: what runs is finished, what is idle goes at once,
@@ -185,14 +200,14 @@ func (p *Pool) revision(id rouse.RevisionID) (*revision, error) {
 	if r, ok := p.revisions.Load(id); ok {
 		return r.(*revision), nil
 	}
-	rev, settings, err := p.config.Lookup(id)
+	rev, fn, err := p.config.Lookup(id)
 	if err != nil {
 		return nil, err
 	}
 	if err := p.Fits(rev.Spec); err != nil {
 		return nil, err
 	}
-	return p.add(rev, settings), nil
+	return p.add(rev, fn.SettingsFor(&rev), fn.TotalProvisioned()), nil
 }
 
 // Fits is an Unavailable error when no instance of spec could ever start here.
@@ -203,7 +218,8 @@ func (p *Pool) Fits(spec rouse.Spec) error {
 	return nil
 }
 
-func (p *Pool) add(rev rouse.Revision, settings rouse.Settings) *revision {
+// add makes a revision known. provisioned is what its function has in all.
+func (p *Pool) add(rev rouse.Revision, settings rouse.Settings, provisioned int) *revision {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if known, ok := p.revisions.Load(rev.ID); ok {
@@ -211,7 +227,8 @@ func (p *Pool) add(rev rouse.Revision, settings rouse.Settings) *revision {
 	}
 	t := p.functions[rev.Function]
 	if t == nil {
-		t = newTokens(settings.Reserved)
+		t = newTokens(p.account, rev.Spec.Contract)
+		t.set(settings, provisioned)
 		p.functions[rev.Function] = t
 	}
 	t.revisions++
@@ -232,11 +249,13 @@ func (p *Pool) drop(r *revision) {
 }
 
 func (p *Pool) reserve(fn rouse.Function) {
+	p.account.share(fn.Name, fn.AccountShare())
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if t := p.functions[fn.Name]; t != nil {
-		t.set(fn.Settings.Reserved)
+		t.set(fn.Settings, fn.TotalProvisioned())
 	}
+	p.mu.Unlock()
+	p.freed(freedAll, nil)
 }
 
 func (p *Pool) all() func(yield func(*revision) bool) {

@@ -23,6 +23,7 @@ type bench struct {
 	ready func(rouse.InstanceID) error // what targets answer; nil is ready at once
 	byRev map[rouse.RevisionID]rouse.Settings
 	revs  map[rouse.RevisionID]rouse.Revision
+	fns   map[rouse.FunctionName]rouse.Function // instead of one that is made of byRev
 }
 
 type target struct {
@@ -47,6 +48,7 @@ func newBench(t *testing.T, change func(*Config, *rouse.Settings)) *bench {
 		fake:  &drivertest.Fake{},
 		byRev: map[rouse.RevisionID]rouse.Settings{},
 		revs:  map[rouse.RevisionID]rouse.Revision{},
+		fns:   map[rouse.FunctionName]rouse.Function{},
 	}
 	settings := rouse.DefaultSettings()
 	c := Config{
@@ -54,12 +56,15 @@ func newBench(t *testing.T, change func(*Config, *rouse.Settings)) *bench {
 		Attach: func(_ rouse.Revision, id rouse.InstanceID, _ rouse.Endpoint) (rouse.Target, error) {
 			return &target{b, id}, nil
 		},
-		Lookup: func(id rouse.RevisionID) (rouse.Revision, rouse.Settings, error) {
+		Lookup: func(id rouse.RevisionID) (rouse.Revision, rouse.Function, error) {
 			rev, ok := b.revs[id]
 			if !ok {
-				return rev, rouse.Settings{}, rouse.Errorf(rouse.NotFound, "no revision %s", id)
+				return rev, rouse.Function{}, rouse.Errorf(rouse.NotFound, "no revision %s", id)
 			}
-			return rev, b.byRev[id], nil
+			if fn, ok := b.fns[rev.Function]; ok {
+				return rev, fn, nil
+			}
+			return rev, rouse.Function{Name: rev.Function, Latest: id, Settings: b.byRev[id]}, nil
 		},
 		MaxInstances: 1000, MaxStarts: 1000, Memory: 100 * rouse.GB,
 		Log: slog.New(slog.DiscardHandler),

@@ -38,6 +38,7 @@ type result struct {
 func newWorld(t *rapid.T) *world {
 	w := &world{t: t, results: make(chan result, 1000), pending: map[int]context.CancelFunc{}, per: map[rouse.InstanceID]int{}}
 	w.bench = &bench{fake: &drivertest.Fake{}, byRev: map[rouse.RevisionID]rouse.Settings{}, revs: map[rouse.RevisionID]rouse.Revision{}}
+	provisioned := 0 // which the others are left room beside
 	for n := range 3 {
 		s := rouse.DefaultSettings()
 		s.Concurrency = rapid.IntRange(1, 3).Draw(t, "concurrency")
@@ -47,6 +48,10 @@ func newWorld(t *rapid.T) *world {
 		s.Freeze = s.Concurrency == 1 && rapid.Bool().Draw(t, "freezes")
 		if rapid.Bool().Draw(t, "reserves") {
 			s.Reserved = intp(rapid.IntRange(0, 4).Draw(t, "reserved"))
+		}
+		if n == 0 && (s.Reserved == nil || *s.Reserved > 0) {
+			s.Provisioned = rapid.IntRange(0, 1).Draw(t, "provisioned")
+			provisioned = s.Provisioned
 		}
 		rev := w.function(rouse.FunctionName(fmt.Sprint("f", n)), rouse.Bytes(n+1)*256*rouse.MB, s)
 		w.ids = append(w.ids, rev.ID)
@@ -68,10 +73,13 @@ func newWorld(t *rapid.T) *world {
 		Attach: func(_ rouse.Revision, id rouse.InstanceID, _ rouse.Endpoint) (rouse.Target, error) {
 			return &target{w.bench, id}, nil
 		},
-		Lookup:       func(id rouse.RevisionID) (rouse.Revision, rouse.Settings, error) { return w.revs[id], w.byRev[id], nil },
-		MaxInstances: rapid.IntRange(1, 6).Draw(t, "host's instances"),
+		Lookup: func(id rouse.RevisionID) (rouse.Revision, rouse.Function, error) {
+			return w.revs[id], rouse.Function{Name: w.revs[id].Function, Latest: id, Settings: w.byRev[id]}, nil
+		},
+		Account:      rapid.SampledFrom([]int{0, 1, 3}).Draw(t, "account"),
+		MaxInstances: rapid.IntRange(1, 6).Draw(t, "host's instances") + provisioned,
 		MaxStarts:    rapid.IntRange(1, 4).Draw(t, "host's starts"),
-		Memory:       rouse.Bytes(rapid.IntRange(3, 8).Draw(t, "host's memory")) * 256 * rouse.MB,
+		Memory:       rouse.Bytes(rapid.IntRange(3, 8).Draw(t, "host's memory")+provisioned) * 256 * rouse.MB,
 		Log:          slog.New(slog.DiscardHandler),
 	})
 	return w
@@ -172,14 +180,19 @@ func (w *world) checkLease(l *rouse.Lease) {
 // check holds the pool to its limits at a moment when nothing moves.
 func (w *world) check() {
 	perFunction, inFlight := map[rouse.RevisionID]int{}, map[rouse.RevisionID]int{}
+	ready := map[rouse.InstanceID]bool{}
 	for _, i := range w.Instances() {
 		perFunction[i.Revision]++
+		ready[i.ID] = i.State == rouse.Ready
 		if i.InFlight < 0 {
 			w.t.Fatalf("%d requests in flight on %s", i.InFlight, i.ID)
 		}
 	}
 	for _, l := range w.leases {
-		inFlight[l.Revision]++
+		// A provisioned instance that was lost is replaced before its request has heard of it.
+		if lost := w.byRev[l.Revision].Provisioned > 0 && !ready[l.Instance]; !lost {
+			inFlight[l.Revision]++
+		}
 	}
 	for _, id := range w.ids {
 		s := w.byRev[id]
@@ -189,8 +202,9 @@ func (w *world) check() {
 		if s.Reserved != nil && inFlight[id] > *s.Reserved {
 			w.t.Fatalf("%d in flight, %d reserved", inFlight[id], *s.Reserved)
 		}
-		w.checkNobodyStarves(id, inFlight[id])
+		w.checkNobodyStarves(id)
 	}
+	w.checkAccount()
 	stats := w.Stats()
 	if stats.MemoryInUse > stats.MemoryBudget || stats.MemoryInUse < 0 {
 		w.t.Fatalf("memory %s of %s", stats.MemoryInUse, stats.MemoryBudget)
@@ -200,7 +214,26 @@ func (w *world) check() {
 	}
 }
 
-func (w *world) checkNobodyStarves(id rouse.RevisionID, inFlight int) {
+// checkAccount holds events that are on instances of their own or not, and those
+// that wait for their own start, to what the account has.
+func (w *world) checkAccount() {
+	used, taken := w.account.used.Load(), int64(0)
+	for r := range w.all() {
+		r.mu.Lock()
+		t := r.state.tokens
+		r.mu.Unlock()
+		t.mu.Lock()
+		if t.most < 0 {
+			taken += int64(t.used)
+		}
+		t.mu.Unlock()
+	}
+	if used != taken || w.account.limit > 0 && used > w.account.most.Load() {
+		w.t.Fatalf("%d in flight count for the account, which has %d, and functions have %d", used, w.account.most.Load(), taken)
+	}
+}
+
+func (w *world) checkNobodyStarves(id rouse.RevisionID) {
 	r, ok := w.revisions.Load(id)
 	if !ok {
 		return
@@ -209,9 +242,19 @@ func (w *world) checkNobodyStarves(id rouse.RevisionID, inFlight int) {
 	rev.mu.Lock()
 	defer rev.mu.Unlock()
 	s := &rev.state
-	mayLend := s.settings.Reserved == nil || inFlight < *s.settings.Reserved
-	if s.waiters.len > 0 && s.pick() != nil && mayLend {
-		w.t.Fatalf("%d wait while an instance has room", s.waiters.len)
+	if i := s.pick(); s.waiters.len > 0 && i != nil {
+		if first := s.waiters.first; s.take(first, i) {
+			w.t.Fatalf("%d wait while an instance has room", s.waiters.len)
+		}
+	}
+	held := 0
+	for f := s.waiters.first; f != nil; f = f.next {
+		if f.took || f.warm {
+			held++
+		}
+	}
+	if held != s.waiters.held {
+		w.t.Fatalf("%d waiters hold concurrency, %d are counted", held, s.waiters.held)
 	}
 	if rev.demand.starts != s.asked {
 		w.t.Fatalf("the ledger has %d starts asked for, the state %d", rev.demand.starts, s.asked)
@@ -288,6 +331,9 @@ func (w *world) finish() {
 		w.t.Fatalf("left: %d sandboxes, %s, %d starts, %d asked", w.fake.Live(), w.Stats().MemoryInUse, w.ledger.starts, w.ledger.asked)
 	}
 	for fn, tokens := range w.functions {
+		if w.account.used.Load() != 0 {
+			w.t.Fatalf("%d still count for the account", w.account.used.Load())
+		}
 		if tokens.used != 0 {
 			w.t.Fatalf("%s still has %d of its reserved concurrency in use", fn, tokens.used)
 		}

@@ -31,6 +31,7 @@ func newRevision(p *Pool, rev rouse.Revision, settings rouse.Settings, tokens *t
 	r := &revision{pool: p, rev: rev, state: state{
 		settings:  settings,
 		tokens:    tokens,
+		told:      rev.Spec.Contract == rouse.ContractLambda,
 		instances: map[*instance]struct{}{},
 	}}
 	r.demand = &demand{memory: rev.Spec.Memory, grant: r.granted}
@@ -182,20 +183,24 @@ func coldTimings(i *instance, since time.Time) (bool, []rouse.Timing) {
 	return true, append(timings, i.timings...)
 }
 
-// answered gives the reserved concurrency back before the slot itself: the
-// request has its answer.
+// answered gives the concurrency back before the slot itself: the request has
+// its answer.
 func (r *revision) answered(i *instance, w *waiter) {
-	if !w.warm && !w.answered {
-		w.answered = true
-		if r.state.tokens.give() {
-			r.pool.nudge(r.rev.Function, r)
-		}
-	}
+	r.pool.freed(r.giveBack(w), r)
 	r.do(func(s *state, now time.Time) actions { return s.answered(now, i) })
 }
 
+// giveBack returns the concurrency that a lease holds.
+func (r *revision) giveBack(w *waiter) freed {
+	if !w.took {
+		return freedNobody
+	}
+	w.took = false
+	return r.state.tokens.give()
+}
+
 func (r *revision) release(i *instance, w *waiter, err error) {
-	limited := !w.warm && !w.answered && r.state.tokens.give()
+	whose := r.giveBack(w)
 	broken := errors.Is(err, rouse.ErrBroken)
 	idle, over, recovered, run := false, false, false, 0
 	r.do(func(s *state, now time.Time) actions {
@@ -211,9 +216,7 @@ func (r *revision) release(i *instance, w *waiter, err error) {
 	if over {
 		r.forget()
 	}
-	if limited {
-		r.pool.nudge(r.rev.Function, r)
-	}
+	r.pool.freed(whose, r)
 	if idle {
 		r.pool.makeRoom()
 	}
@@ -270,6 +273,7 @@ func (r *revision) act(a actions, grants []func()) {
 	if !a.wake.IsZero() {
 		r.wakeAt(a.wake)
 	}
+	r.pool.freed(a.freed, r)
 	r.pool.runGrants(grants)
 	if a.ask > 0 {
 		r.pool.makeRoom()
@@ -317,7 +321,7 @@ func (r *revision) configure(settings rouse.Settings, retired bool) {
 func (r *revision) forget() {
 	r.mu.Lock()
 	s := &r.state
-	done := len(s.instances) == 0 && s.lent == 0 && s.waiters.len == 0 && s.asked == 0 && s.armed.IsZero() && s.want() == 0 &&
+	done := len(s.instances) == 0 && s.lent == 0 && s.waiters.len == 0 && s.asked == 0 && s.armed.IsZero() && s.want() == 0 && !s.gaveUp() &&
 		!time.Now().Before(s.retryAt)
 	if done && !s.removed {
 		s.removed = true

@@ -11,15 +11,25 @@ import (
 // settle brings the state to rest after any change: free room goes to the
 // front waiters, and what is starting is made to match what is still needed.
 func (s *state) settle(now time.Time, a actions) actions {
+	s.admit()
 	for s.waiters.first != nil {
 		w := s.waiters.first
 		i := s.pick()
-		if i == nil || !s.take(w) {
+		if i == nil || !s.take(w, i) {
 			break
 		}
 		s.waiters.remove(w)
+		if s.apart(i) {
+			a = s.giveBack(w, a)
+		}
 		s.lend(i, w)
 		a.grants = append(a.grants, delivery{w, grant{inst: i}})
+	}
+	for s.waiters.first != nil && s.hopeless() {
+		a = s.dismiss(s.waiters.first, errGaveUp, a)
+	}
+	if a.freed != freedNobody { // what one of them did not need after all
+		s.admit()
 	}
 	if s.retired || s.settings.Idle == 0 {
 		for i := range s.instances {
@@ -57,7 +67,7 @@ func (s *state) shortfall(now time.Time) int {
 	}
 	// Provisioned places that are still to be filled, beyond those coming anyway.
 	missing := max(s.want()-s.provisioned(), 0)
-	need := max(scale.Places(s.usable(), s.settings.Concurrency), missing+s.startingProvisioned())
+	need := max(scale.Places(s.usable(now), s.settings.Concurrency), missing+s.startingProvisioned())
 	if s.probe {
 		need = max(need, 1)
 	}
@@ -91,57 +101,55 @@ func (s *state) returning(now time.Time) int {
 		return 0
 	}
 	for i := range s.instances {
-		if !i.settling.IsZero() && now.Sub(i.settling) < settleTime {
+		if s.comesBack(now, i) {
 			n++
 		}
 	}
 	return n
+}
+
+func (s *state) comesBack(now time.Time, i *instance) bool {
+	return !i.settling.IsZero() && now.Sub(i.settling) < settleTime
 }
 
 // usable is how many waiters could be lent an instance if there were one.
-func (s *state) usable() int {
-	n := s.waiters.len
-	if limit := s.tokens.limit(); limit >= 0 {
-		n = min(n, max(limit-s.tokens.inUse(), 0))
-		if n == 0 && s.waiters.first != nil && s.waiters.first.warm {
-			n = 1
-		}
+func (s *state) usable(now time.Time) int {
+	if s.waiters.held == s.waiters.len {
+		return s.waiters.len
 	}
-	return n
+	return min(s.waiters.len, s.waiters.held+s.comingApart(now))
 }
 
-// want is how many provisioned instances there should be.
-func (s *state) want() int {
-	if s.retired || s.closed {
-		return 0
+// admit takes concurrency for those who wait, the oldest first, as far as there is some.
+func (s *state) admit() {
+	if s.waiters.held == s.waiters.len {
+		return
 	}
-	return s.settings.Provisioned
+	for w := s.waiters.first; w != nil; w = w.next {
+		if w.took || w.warm {
+			continue
+		}
+		if w.took = s.tokens.take(); !w.took {
+			return
+		}
+		s.waiters.held++
+	}
 }
 
-func (s *state) provisioned() int {
-	n := 0
-	if s.settings.Provisioned == 0 {
-		return 0
+// giveBack returns the concurrency that w holds and does not need.
+func (s *state) giveBack(w *waiter, a actions) actions {
+	if w.took {
+		w.took = false
+		a.freed = max(a.freed, s.tokens.give())
 	}
-	for i := range s.instances {
-		if i.provisioned && i.state != rouse.Draining {
-			n++
-		}
-	}
-	return n
+	return a
 }
 
-func (s *state) startingProvisioned() int {
-	n := 0
-	if s.settings.Provisioned == 0 {
-		return 0
-	}
-	for i := range s.instances {
-		if i.provisioned && i.state == rouse.Starting {
-			n++
-		}
-	}
-	return n
+// dismiss ends w's wait with an error.
+func (s *state) dismiss(w *waiter, err error, a actions) actions {
+	s.waiters.remove(w)
+	a.grants = append(a.grants, delivery{w, grant{err: err}})
+	return s.giveBack(w, a)
 }
 
 func (s *state) ready() int {
@@ -163,8 +171,16 @@ func (s *state) pick() *instance {
 	return s.freeOnDemand.top()
 }
 
-// take takes reserved concurrency for w.
-func (s *state) take(w *waiter) bool { return w.warm || s.tokens.take() }
+// take sees to it that w has the concurrency to be lent i.
+func (s *state) take(w *waiter, i *instance) bool {
+	if w.warm || w.took || s.apart(i) {
+		return true
+	}
+	if w.took = s.tokens.take(); w.took && w.queued {
+		s.waiters.held++
+	}
+	return w.took
+}
 
 func (s *state) lend(i *instance, w *waiter) {
 	w.frost, i.frost = i.frost, nil

@@ -17,7 +17,8 @@ type state struct {
 	asked     int // starts asked of the ledger and not yet granted
 	waiters   fifo
 	lent      int     // leases that are out, of instances that have gone too
-	tokens    *tokens // the function's reserved concurrency
+	tokens    *tokens // the function's concurrency
+	told      bool    // code knows from its start whether it is provisioned
 
 	// Instances with room: provisioned ones are used first.
 	freeProvisioned, freeOnDemand stack
@@ -29,6 +30,9 @@ type state struct {
 	// initFailed says that the last failure was the code's, not the sandbox's.
 	initFailed bool
 	probe      bool // one start for whoever comes next after a back-off
+
+	attempts int       // at provisioned instances in a row that came to nothing
+	attempt  time.Time // when the last of them failed
 
 	armed time.Time // when tick will be called; zero for never
 
@@ -45,6 +49,7 @@ type actions struct {
 	restarts []*instance
 	freezes  []chilled
 	grants   []delivery
+	freed    freed     // who may use the concurrency that was given back
 	wake     time.Time // when to call tick; zero for never
 }
 
@@ -62,13 +67,18 @@ func (s *state) acquire(now time.Time, w *waiter, headroom func() int) (*instanc
 		return nil, actions{}, errClosing
 	}
 	if s.waiters.len == 0 {
-		if i := s.pick(); i != nil && s.take(w) {
+		if i := s.pick(); i != nil && s.take(w, i) {
 			s.lend(i, w)
 			return i, actions{}, nil
 		}
 	}
+	// Who is to have a start of its own has the concurrency for it first, so that
+	// nobody else can use that meanwhile.
+	if !w.warm && !w.took && s.waiters.held == s.waiters.len {
+		w.took = s.tokens.take()
+	}
 	if err := s.refusal(now, w, headroom); err != nil {
-		return nil, s.settle(now, actions{}), err
+		return nil, s.settle(now, s.giveBack(w, actions{})), err
 	}
 	w.since = now
 	s.waiters.push(w)
@@ -85,7 +95,10 @@ func (s *state) refusal(now time.Time, w *waiter, headroom func() int) error {
 		return nil
 	}
 	if s.tokens.zero() {
-		return &rouse.Error{Code: rouse.Throttled, Message: "reserved concurrency is 0: every call is refused", RetryAfter: time.Second}
+		return throttled(rouse.QuotaReserved, "reserved concurrency is 0: every call is refused")
+	}
+	if s.hopeless() {
+		return errGaveUp
 	}
 	// A request whose own start is under way or can begin does not count as queued.
 	room := headroom() - s.asked
@@ -93,20 +106,23 @@ func (s *state) refusal(now time.Time, w *waiter, headroom func() int) error {
 		room = min(room, s.settings.MaxInstances-len(s.instances)-s.asked)
 	}
 	covered := (s.starting+s.asked+max(room, 0))*s.settings.Concurrency + s.returning(now)
-	if limit := s.tokens.limit(); limit >= 0 {
-		covered = min(covered, max(limit-s.tokens.inUse(), 0))
-	}
-	if s.waiters.len >= s.settings.Queue+covered {
-		return &rouse.Error{
-			Code:       rouse.Throttled,
-			Message:    "all instances are busy and the queue is full",
-			RetryAfter: time.Second,
+	quota := rouse.Quota("")
+	if !w.took {
+		if allowed := s.waiters.held + s.comingApart(now); allowed < covered {
+			covered, quota = allowed, s.tokens.quota()
 		}
 	}
+	if s.waiters.len >= s.settings.Queue+covered {
+		return throttled(quota, "all instances are busy and the queue is full")
+	}
 	if s.waiters.bytes+w.size > s.settings.QueueBytes && s.waiters.len > 0 {
-		return &rouse.Error{Code: rouse.Throttled, Message: "the bodies of waiting requests fill the queue", RetryAfter: time.Second}
+		return throttled("", "the bodies of waiting requests fill the queue")
 	}
 	return nil
+}
+
+func throttled(quota rouse.Quota, message string) error {
+	return &rouse.Error{Code: rouse.Throttled, Message: message, Quota: quota, RetryAfter: time.Second}
 }
 
 // cancel takes a waiter out of the queue. It is false when the waiter's grant
@@ -115,7 +131,7 @@ func (s *state) cancel(now time.Time, w *waiter) (bool, actions) {
 	if !s.waiters.remove(w) {
 		return false, actions{}
 	}
-	return true, s.settle(now, actions{})
+	return true, s.settle(now, s.giveBack(w, actions{}))
 }
 
 // granted is the ledger's permission for one start. It returns no launch when
@@ -123,11 +139,11 @@ func (s *state) cancel(now time.Time, w *waiter) (bool, actions) {
 func (s *state) granted(now time.Time, sliced bool) actions {
 	s.asked--
 	provisioned := s.provisioned() < s.want()
-	needed := s.probe || s.usable() > s.starting*s.settings.Concurrency
+	needed := s.probe || s.usable(now) > s.starting*s.settings.Concurrency
 	if !provisioned && !needed {
 		return s.settle(now, actions{})
 	}
-	i := &instance{state: rouse.Starting, provisioned: provisioned, sliced: sliced, created: now, place: -1}
+	i := &instance{state: rouse.Starting, provisioned: provisioned, born: provisioned, sliced: sliced, created: now, place: -1}
 	s.instances[i] = struct{}{}
 	s.starting++
 	return s.settle(now, actions{launch: i})
@@ -143,6 +159,8 @@ func (s *state) started(now time.Time, i *instance, timings []rouse.Timing) acti
 	}
 	s.starting--
 	s.lastErr, s.retryAt, s.demanded, s.probe = nil, time.Time{}, false, false
+	s.attempts = 0
+	s.promote(i)
 	i.state, i.broken, i.ready, i.idleSince, i.timings = rouse.Ready, false, now, now, timings
 	s.offer(i)
 	return s.chill(i, s.settle(now, actions{}))
@@ -157,6 +175,7 @@ func (s *state) failed(now time.Time, i *instance, err error) actions {
 	}
 	s.starting--
 	s.probe = false
+	s.attempted(now, i)
 	a, lent := s.lendFailed(now, i, err)
 	err = startError(err)
 	s.backOff(now, err)
@@ -171,8 +190,7 @@ func (s *state) failed(now time.Time, i *instance, err error) actions {
 		for w := s.waiters.first; w != nil; {
 			next := w.next
 			if !w.retries || !s.initFailed {
-				s.waiters.remove(w)
-				a.grants = append(a.grants, delivery{w, grant{err: err}})
+				a = s.dismiss(w, err, a)
 			}
 			w = next
 		}
@@ -316,7 +334,7 @@ func (s *state) adopt(now time.Time, i *instance) actions {
 // configure takes new settings.
 func (s *state) configure(now time.Time, settings rouse.Settings, retired bool) actions {
 	had := s.provisioned()
-	s.settings, s.retired, s.armed = settings, retired, time.Time{}
+	s.settings, s.retired, s.armed, s.attempts = settings, retired, time.Time{}, 0
 	extra := had - s.want()
 	for i := range s.instances {
 		s.withdraw(i)
@@ -326,8 +344,8 @@ func (s *state) configure(now time.Time, settings rouse.Settings, retired bool) 
 		}
 	}
 	for i := range s.instances {
-		if !i.provisioned && i.state == rouse.Ready && s.provisioned() < s.want() {
-			i.provisioned = true
+		if i.state == rouse.Ready {
+			s.promote(i)
 		}
 		if i.state == rouse.Ready && !i.broken && i.inUse < s.settings.Concurrency {
 			s.offer(i)
@@ -346,8 +364,7 @@ func (s *state) close(now time.Time, atOnce bool) actions {
 	s.closed, s.retired, s.probe, s.demanded = true, true, false, false
 	var a actions
 	for w := s.waiters.first; atOnce && w != nil; w = s.waiters.first {
-		s.waiters.remove(w)
-		a.grants = append(a.grants, delivery{w, grant{err: errClosing}})
+		a = s.dismiss(w, errClosing, a)
 	}
 	for i := range s.instances {
 		if i.state == rouse.Ready && (atOnce || i.inUse == 0) {

@@ -1,60 +1,107 @@
 package pool
 
-import "sync"
+import (
+	"sync"
 
-// tokens are a function's reserved concurrency: the requests that all of its
-// revisions may have in flight together. Without a limit they only count.
+	"github.com/rousehq/rouse"
+)
+
+// tokens are the requests that all of a function's revisions may have in flight
+// together, beside those on provisioned instances that stand apart: of what is
+// reserved for it, or else of what the account has for all.
 type tokens struct {
-	revisions int // that share them; the pool's mutex guards it
+	revisions int      // that share them; the pool's mutex guards it
+	account   *account // nil when its requests do not count there
 
-	mu   sync.Mutex
-	most int // -1 for no limit
-	used int
+	mu       sync.Mutex
+	reserved *int
+	most     int // of its own; -1 takes them from the account
+	used     int
 }
 
-func newTokens(reserved *int) *tokens {
-	t := &tokens{}
-	t.set(reserved)
+// newTokens are those of a function of a contract. What the account bounds are
+// events: a server's requests, and connections that stay open, are none.
+func newTokens(a *account, contract rouse.Contract) *tokens {
+	t := &tokens{most: -1}
+	if contract == rouse.ContractLambda {
+		t.account = a
+	}
 	return t
 }
 
-func (t *tokens) set(reserved *int) {
+// set takes the function's settings; provisioned is what it has in all.
+func (t *tokens) set(s rouse.Settings, provisioned int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.most = -1
-	if reserved != nil {
-		t.most = *reserved
+	borrowed := t.most < 0
+	t.reserved, t.most = s.Reserved, -1
+	if s.Reserved != nil {
+		t.most = *s.Reserved
+		if s.Concurrency == 1 { // provisioned instances stand apart
+			t.most = max(t.most-provisioned, 0)
+		}
+	}
+	// What is in flight counts where it would be taken from now.
+	switch {
+	case t.account == nil:
+	case borrowed && t.most >= 0:
+		t.account.used.Add(-int64(t.used))
+	case !borrowed && t.most < 0:
+		t.account.used.Add(int64(t.used))
 	}
 }
 
 func (t *tokens) take() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.most >= 0 && t.used >= t.most {
+	if t.most >= 0 && t.used >= t.most || t.most < 0 && t.account != nil && !t.account.take() {
 		return false
 	}
 	t.used++
 	return true
 }
 
-// give returns a token and says whether somebody may have waited for it.
-func (t *tokens) give() (limited bool) {
+// freed says who may have waited for what was given back.
+type freed int
+
+const (
+	freedNobody freed = iota
+	freedFunction
+	freedAll
+)
+
+func (t *tokens) give() freed {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.used--
-	return t.most >= 0
+	switch {
+	case t.most >= 0:
+		return freedFunction
+	case t.account != nil && t.account.give():
+		return freedAll
+	}
+	return freedNobody
 }
 
-func (t *tokens) limit() int {
+// quota names what take says no for.
+func (t *tokens) quota() rouse.Quota {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.most
+	if t.reserved != nil {
+		return rouse.QuotaReserved
+	}
+	return rouse.QuotaAccount
 }
 
-func (t *tokens) inUse() int {
+// none says that there is nothing beside what is provisioned.
+func (t *tokens) none() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.used
+	return t.most == 0
 }
 
-func (t *tokens) zero() bool { return t.limit() == 0 }
+func (t *tokens) zero() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.reserved != nil && *t.reserved == 0
+}

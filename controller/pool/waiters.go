@@ -13,6 +13,11 @@ type waiter struct {
 	granted chan grant
 	since   time.Time
 	size    rouse.Bytes
+	// took says that it holds concurrency of its function or of the account: from
+	// the moment that its own start may be made for it, until its lease's holder
+	// has the answer out. Under the revision's mutex while it waits, the lease's
+	// holder's then.
+	took bool
 	// warm marks a wait for readiness alone: it passes the queue's limits and
 	// takes no reserved concurrency.
 	warm bool
@@ -20,9 +25,6 @@ type waiter struct {
 	retries bool
 	// nested marks a call whose caller holds memory while it waits.
 	nested bool
-	// answered is set by the lease's holder once the reserved concurrency is
-	// back although the slot is not.
-	answered bool
 	// frost is what the instance has to be thawed of that was lent to it.
 	frost *frost
 
@@ -44,6 +46,7 @@ type fifo struct {
 	bytes       rouse.Bytes
 	nested      int
 	retrying    int
+	held        int // that need no more concurrency than they have
 }
 
 func (q *fifo) push(w *waiter) {
@@ -62,6 +65,9 @@ func (q *fifo) push(w *waiter) {
 	}
 	if w.retries {
 		q.retrying++
+	}
+	if w.took || w.warm {
+		q.held++
 	}
 }
 
@@ -88,6 +94,9 @@ func (q *fifo) remove(w *waiter) bool {
 	}
 	if w.retries {
 		q.retrying--
+	}
+	if w.took || w.warm {
+		q.held--
 	}
 	return true
 }

@@ -200,6 +200,7 @@ func (a *api) deleteAlias(r *request) (any, error) {
 	name := rouse.Qualifier(r.text("Name"))
 	_, err = a.Catalog.Change(r.Request.Context(), t.name, func(fn *rouse.Function) error {
 		delete(fn.Aliases, name)
+		delete(fn.Provisioned, name)
 		if fn.Lambda != nil {
 			delete(fn.Lambda.Policies, name)
 			delete(fn.Lambda.Async, name)

@@ -20,6 +20,7 @@ type Config struct {
 	Catalog  Catalog
 	Packages Packages
 	Layers   Layers
+	Capacity Capacity
 	// Stations stand before an invocation: metrics, limit, hold, in this order.
 	Stations []gateway.Station
 	// Later handles events that are not waited for.

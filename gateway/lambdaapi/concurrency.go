@@ -35,7 +35,7 @@ func (a *api) putFunctionConcurrency(r *request) (any, error) {
 		return nil, e
 	}
 	_, err = a.Catalog.Change(r.Request.Context(), t.name, func(fn *rouse.Function) error {
-		if provisioned := fn.Settings.Provisioned; reserved < provisioned {
+		if provisioned := fn.TotalProvisioned(); reserved < provisioned {
 			e := invalid(" ReservedConcurrentExecutions  %d should not be lower than function's total provisioned concurrency [%d].", reserved, provisioned)
 			e.kind = ""
 			return e
@@ -71,8 +71,8 @@ func (a *api) whole(r *request) (target, error) {
 func (a *api) unreserved(except rouse.FunctionName) int {
 	left := a.Concurrency
 	for _, fn := range a.Catalog.Functions() {
-		if fn.Settings.Reserved != nil && fn.Name != except {
-			left -= *fn.Settings.Reserved
+		if fn.Name != except {
+			left -= fn.AccountShare()
 		}
 	}
 	return left

@@ -38,6 +38,7 @@ func (a *api) deleteFunction(r *request) (any, error) {
 			return conflict("Unable to delete version because the following aliases reference it: [%s]", strings.Join(users, ", "))
 		}
 		fn.Versions = slices.DeleteFunc(fn.Versions, func(v rouse.Version) bool { return v.Number == number })
+		delete(fn.Provisioned, t.qualifier)
 		if fn.Lambda != nil {
 			delete(fn.Lambda.Policies, t.qualifier)
 			delete(fn.Lambda.Async, t.qualifier)

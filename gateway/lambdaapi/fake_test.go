@@ -28,7 +28,9 @@ type world struct {
 	revs   map[rouse.RevisionID]*rouse.Revision   // under mu
 	layers map[string]rouse.Layer                 // under mu
 
-	later   []rouse.JobRequest
+	later       []rouse.JobRequest
+	provisioned map[rouse.RevisionID]rouse.Provisioned // what is said of them
+
 	acquire error // why there is no lease; nil gives one
 	invoke  func(ev *rouse.Event) (*rouse.Result, error)
 }
@@ -42,6 +44,8 @@ func newWorld() *world {
 	}
 	return w
 }
+
+func (w *world) Provisioned(id rouse.RevisionID) rouse.Provisioned { return w.provisioned[id] }
 
 func (w *world) Functions() (fns []rouse.Function) {
 	w.mu.Lock()
@@ -213,7 +217,7 @@ func (w *world) hold(next gateway.Handler) gateway.Handler {
 
 func (w *world) api() http.Handler {
 	return New(Config{
-		Catalog: w, Packages: w, Layers: w, Stations: []gateway.Station{w.limit, w.hold}, Later: w, Webhook: refusePrivate, Place: rouse.DefaultPlace,
+		Catalog: w, Packages: w, Layers: w, Capacity: w, Stations: []gateway.Station{w.limit, w.hold}, Later: w, Webhook: refusePrivate, Place: rouse.DefaultPlace,
 		Concurrency: 1000, MaxEvent: 6 * rouse.MB, Runtimes: []string{"python3.11"}, Log: slog.New(slog.DiscardHandler),
 	})
 }

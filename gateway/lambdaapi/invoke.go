@@ -144,7 +144,7 @@ func (a *api) settle(c *gateway.Call, err error, failed func(*gateway.Call, []by
 	delete(c.Writer.Header(), "X-Amz-Executed-Version")
 	switch e.Code {
 	case rouse.Throttled:
-		if c.Function.Settings.Reserved != nil {
+		if e.Quota == rouse.QuotaReserved {
 			return throttled(e, "ReservedFunctionConcurrentInvocationLimitExceeded")
 		}
 		return throttled(e, "")

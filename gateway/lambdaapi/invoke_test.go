@@ -55,12 +55,13 @@ func TestFunctionErrorsHaveAWSsBodies(t *testing.T) {
 }
 
 func TestThrottlesSayWhichLimit(t *testing.T) {
-	for reserved, reason := range map[bool]string{true: "ReservedFunctionConcurrentInvocationLimitExceeded", false: "ConcurrentInvocationLimitExceeded"} {
+	for quota, reason := range map[rouse.Quota]string{
+		rouse.QuotaReserved: "ReservedFunctionConcurrentInvocationLimitExceeded",
+		rouse.QuotaAccount:  "ConcurrentInvocationLimitExceeded",
+		"":                  "ConcurrentInvocationLimitExceeded",
+	} {
 		w := newWorld()
-		w.acquire = &rouse.Error{Code: rouse.Throttled, Message: "no", RetryAfter: 1500 * time.Millisecond}
-		if reserved {
-			w.fns["f"].Settings.Reserved = new(int)
-		}
+		w.acquire = &rouse.Error{Code: rouse.Throttled, Message: "no", Quota: quota, RetryAfter: 1500 * time.Millisecond}
 		got := call(w.api(), "POST", invokeF, "{}")
 		want := fmt.Sprintf(`{"Reason":"%s","Type":"User","message":"Rate Exceeded."}`, reason)
 		if got.Code != 429 || got.Body.String() != want || got.Header().Get("Retry-After") != "2" || got.Header().Get("X-Amzn-Errortype") != "TooManyRequestsException" {

@@ -29,6 +29,11 @@ type Writer interface {
 	Delete(ctx context.Context, name rouse.FunctionName) error
 }
 
+// Capacity tells of the instances that are provisioned. It does not block.
+type Capacity interface {
+	Provisioned(id rouse.RevisionID) rouse.Provisioned
+}
+
 // Catalog is what the API needs of the control plane's memory.
 type Catalog interface {
 	Reader
