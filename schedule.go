@@ -25,13 +25,11 @@ type Schedule struct {
 	Missed       MissedRuns `json:"missed"`
 	MissedWithin Duration   `json:"missed_within"`
 	// Window spreads the runs: each begins up to so much later.
-	Window      Duration `json:"window,omitempty"`
-	MaxAttempts int      `json:"max_attempts,omitempty"` // of a run's job; 0 is the function's
-	MaxAge      Duration `json:"max_age,omitempty"`      // of a run's job; 0 is the function's
-	// Declared is true for a schedule of a project's file.
-	Declared bool      `json:"declared,omitempty"`
-	Created  time.Time `json:"created,omitzero"`
-	Updated  time.Time `json:"updated,omitzero"`
+	Window      Duration  `json:"window,omitempty"`
+	MaxAttempts int       `json:"max_attempts,omitempty"` // of a run's job; 0 is the function's
+	MaxAge      Duration  `json:"max_age,omitempty"`      // of a run's job; 0 is the function's
+	Created     time.Time `json:"created,omitzero"`
+	Updated     time.Time `json:"updated,omitzero"`
 	// Generation counts the writes.
 	Generation uint64 `json:"generation,omitempty"`
 }

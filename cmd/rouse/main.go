@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // schedules have time zones where the host has none
 
 	"github.com/rousehq/rouse/cmd/rouse/client"
 )

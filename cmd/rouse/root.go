@@ -69,15 +69,16 @@ func (a *app) root() *cobra.Command {
 	root.AddGroup(&cobra.Group{ID: "functions", Title: "Functions:"}, &cobra.Group{ID: "platform", Title: "The platform:"})
 	for _, cmd := range []*cobra.Command{
 		a.deployCommand(), a.invokeCommand(), a.benchCommand(), a.lsCommand(), a.psCommand(), a.logsCommand(), a.scaleCommand(),
-		a.publishCommand(), a.versionsCommand(), a.aliasCommand(), a.rollbackCommand(), a.rmCommand(),
+		a.publishCommand(), a.versionsCommand(), a.aliasCommand(), a.rollbackCommand(), a.rmCommand(), a.batchCommand(),
 	} {
 		cmd.GroupID = "functions"
 		a.serverFlag(cmd)
 		root.AddCommand(cmd)
 	}
-	jobs := a.jobsCommand()
-	jobs.GroupID = "functions"
-	root.AddCommand(jobs)
+	for _, cmd := range []*cobra.Command{a.jobsCommand(), a.schedulesCommand()} {
+		cmd.GroupID = "functions"
+		root.AddCommand(cmd)
+	}
 	top := a.topCommand()
 	a.serverFlag(top)
 	for _, cmd := range []*cobra.Command{a.serveCommand(), a.keysCommand(), top, a.configCommand(), a.schemaCommand(), a.versionCommand()} {

@@ -30,6 +30,9 @@ type Client struct {
 // maxError bounds how much of an answer that is no JSON is read.
 const maxError = 64 << 10
 
+// maxIdle is how many connections are kept for calls that are made at once.
+const maxIdle = 128
+
 // New makes a client for a server's URL; one without a scheme is taken as http.
 // token is a key that it shows, written as ID:SECRET, or "".
 func New(server, token string) (*Client, error) {
@@ -41,7 +44,7 @@ func New(server, token string) (*Client, error) {
 		return nil, rouse.Errorf(rouse.Invalid, "server %q: write it like http://127.0.0.1:8080", server)
 	}
 	c := &Client{base: strings.TrimSuffix(u.String(), "/"), token: token}
-	c.http = &http.Client{Transport: bearer{c, &http.Transport{Proxy: http.ProxyFromEnvironment}}}
+	c.http = &http.Client{Transport: bearer{c, &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: maxIdle}}}
 	return c, nil
 }
 
