@@ -22,7 +22,6 @@ import (
 
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/controller/async/queue"
-	"github.com/rousehq/rouse/controller/store"
 	"github.com/rousehq/rouse/controller/store/bolt"
 )
 
@@ -251,19 +250,9 @@ func crashOpen(e *Engine) (n int) {
 	for _, fn := range []rouse.FunctionName{"good", "moody", "bad", "shy"} {
 		n += e.Queued(fn)
 	}
-	return n + crashUntold(e)
-}
-
-// crashUntold counts promises that are still to be kept.
-func crashUntold(e *Engine) (n int) {
-	must(e.qs.View(context.Background(), func(r store.Reader) error {
-		n = 0
-		for range r.Scan([]byte{'O'}, []byte{'O' + 1}) {
-			n++
-		}
-		return nil
-	}))
-	return n
+	untold, err := e.Untold(context.Background())
+	must(err)
+	return n + untold
 }
 
 func crashSubmit(dir string, e *Engine, i int) {

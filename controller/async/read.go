@@ -155,6 +155,18 @@ func readCursor(text string) (name string, key []byte, err error) {
 	return string(before), key, nil
 }
 
+// Untold is how many promises to tell of jobs' ends are still to be kept.
+func (e *Engine) Untold(ctx context.Context) (n int, err error) {
+	err = e.qs.View(ctx, func(r store.Reader) error {
+		n = 0
+		for range r.Scan([]byte{'O'}, []byte{'O' + 1}) {
+			n++
+		}
+		return nil
+	})
+	return n, err
+}
+
 // Stats is what a function has of jobs.
 type Stats struct {
 	Function rouse.FunctionName `json:"function"`

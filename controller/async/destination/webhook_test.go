@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -23,6 +24,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(victimVar); dir != "" {
+		runVictim(dir)
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 
