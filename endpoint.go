@@ -15,6 +15,11 @@ type Endpoint struct {
 	// RuntimeAPI accepts the connections that the code makes to the Runtime API
 	// (lambda contract). It stays open over restarts of the process.
 	RuntimeAPI net.Listener
+	// Platform accepts the connections that the code makes to Rouse's own API; nil
+	// when it has none. Callers have to show PlatformToken, unless it is "", since
+	// then nobody else can reach the listener.
+	Platform      net.Listener
+	PlatformToken string
 	// Stdout and Stderr carry what the code prints, over restarts too. Whoever
 	// gets the Endpoint reads them until EOF, or the code blocks.
 	Stdout, Stderr io.ReadCloser
@@ -45,6 +50,9 @@ type Endpoint struct {
 func (e Endpoint) Close() {
 	if e.RuntimeAPI != nil {
 		e.RuntimeAPI.Close()
+	}
+	if e.Platform != nil {
+		e.Platform.Close()
 	}
 	for _, stream := range []io.Closer{e.Stdout, e.Stderr} {
 		if stream != nil {

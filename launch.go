@@ -8,6 +8,11 @@ type Launch struct {
 	// RuntimeAPI is where the sandbox's own listener opens (lambda contract).
 	// The port that a ":0" became replaces AddrVar in the command.
 	RuntimeAPI string
+	// Platform is where the sandbox's own listener of Rouse's API opens; "" has
+	// none. The port that a ":0" became replaces PlatformVar in the command.
+	Platform string
+	// PlatformToken is what its callers have to show where others can reach it too.
+	PlatformToken string
 	// Port is where the code listens, on 127.0.0.1 (http contract). 0 has the
 	// agent find a free one, which replaces PortVar in the command.
 	Port int
@@ -41,11 +46,13 @@ type Limit struct {
 // and peak memory, from the sandbox's cgroup.
 type Inspect func(Exit) Exit
 
-// AddrVar stands for the Runtime API's address, and PortVar for the port, in a
-// Launch's Argv and Env; they are replaced before the process starts.
+// AddrVar stands for the Runtime API's address, PortVar for the port, and
+// PlatformVar for the address of Rouse's own API, in a Launch's Argv and Env; they
+// are replaced before the process starts.
 const (
-	AddrVar = "${ROUSE_RUNTIME_API}"
-	PortVar = "${ROUSE_PORT}"
+	AddrVar     = "${ROUSE_RUNTIME_API}"
+	PortVar     = "${ROUSE_PORT}"
+	PlatformVar = "${ROUSE_PLATFORM}"
 )
 
 // Layout is where things are in a sandbox.
@@ -58,4 +65,7 @@ type Layout struct {
 	Interpreter string // the interpreter's path on a host; "" in images, which have it in PATH
 	RuntimeAPI  string // AddrVar or a fixed address
 	Port        string // PortVar or a fixed port
+	Platform    string // address of Rouse's own API, PlatformVar or a fixed one; "" when there is none
+	// PlatformToken is what callers of it have to show; "" for nothing.
+	PlatformToken string
 }

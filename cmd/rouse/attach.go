@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"time"
 
@@ -26,12 +27,25 @@ type attacher struct {
 	maxEvent rouse.Bytes
 	place    rouse.Place
 	imports  *imports.Imports
+	inside   *inside
 	log      *slog.Logger
 }
 
 // attach is the pool's Attach: it makes the target of rev's contract and has
 // the instance's output collected.
 func (a attacher) attach(rev rouse.Revision, id rouse.InstanceID, ep rouse.Endpoint) (rouse.Target, error) {
+	target, err := a.contract(rev, id, ep)
+	if err != nil {
+		if ep.Platform != nil {
+			err = errors.Join(err, ep.Platform.Close())
+		}
+		return nil, err
+	}
+	a.inside.open(rev, id, ep)
+	return target, nil
+}
+
+func (a attacher) contract(rev rouse.Revision, id rouse.InstanceID, ep rouse.Endpoint) (rouse.Target, error) {
 	source := logs.Source{Function: rev.Function, Revision: rev.ID, Instance: id}
 	log := a.log.With("function", rev.Function, "instance", id)
 	switch rev.Spec.Contract {
@@ -50,14 +64,14 @@ func (a attacher) attach(rev rouse.Revision, id rouse.InstanceID, ep rouse.Endpo
 			Runtime: cmp.Or(rev.Spec.Runtime, "image"), Version: rev.Spec.Version,
 			Function: string(rev.Function), Handler: rev.Spec.Handler, Provisioned: rev.Provisioned, Account: a.place.Account, Region: a.place.Region, Memory: rev.Spec.Memory, Output: output, Log: log,
 		})
-		return lambdaTarget{target, output, rev.Spec}, nil
+		return lambdaTarget{target, output, rev.Spec, ep.Platform}, nil
 	case rouse.ContractHTTP:
 		target := http.New(ep, http.Options{Health: rev.Spec.Health, Log: log})
 		output, err := a.logs.Collect(source, ep.Stdout, ep.Stderr)
 		if err != nil {
 			return nil, errors.Join(err, target.Close())
 		}
-		return httpTarget{target, output, rev.Spec}, nil
+		return httpTarget{target, output, rev.Spec, ep.Platform}, nil
 	}
 	return nil, fmt.Errorf("no contract %q", rev.Spec.Contract)
 }
@@ -65,14 +79,16 @@ func (a attacher) attach(rev rouse.Revision, id rouse.InstanceID, ep rouse.Endpo
 // lambdaTarget and httpTarget add the last lines of the log to a failed start.
 type lambdaTarget struct {
 	*lambda.Target
-	output *logs.Collector
-	spec   rouse.Spec
+	output   *logs.Collector
+	spec     rouse.Spec
+	platform net.Listener // nil for none
 }
 
 type httpTarget struct {
 	*http.Target
-	output *logs.Collector
-	spec   rouse.Spec
+	output   *logs.Collector
+	spec     rouse.Spec
+	platform net.Listener // nil for none
 }
 
 var (
@@ -86,6 +102,21 @@ func (t lambdaTarget) Ready(ctx context.Context) error {
 
 func (t httpTarget) Ready(ctx context.Context) error {
 	return withLog(ctx, t.Target.Ready(ctx), t.output, &t.spec)
+}
+
+func (t lambdaTarget) Close() error { return errors.Join(t.Target.Close(), closeListener(t.platform)) }
+
+func (t httpTarget) Close() error { return errors.Join(t.Target.Close(), closeListener(t.platform)) }
+
+// closeListener is idempotent, as a target's Close is.
+func closeListener(l net.Listener) error {
+	if l == nil {
+		return nil
+	}
+	if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
 func withLog(ctx context.Context, err error, output *logs.Collector, spec *rouse.Spec) error {

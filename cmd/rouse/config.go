@@ -38,11 +38,12 @@ type config struct {
 	AWSFallback        string         `yaml:"aws_fallback" doc:"URL of another emulator, such as moto's server, that gets requests for the AWS services that Rouse does not have"`
 	AWSFallbackTimeout rouse.Duration `yaml:"aws_fallback_timeout" doc:"how long that emulator may take until an answer begins"`
 
-	Driver    string         `yaml:"driver" doc:"what makes sandboxes; auto takes docker when an engine answers" enum:"auto,docker,process"`
-	Agent     string         `yaml:"agent" doc:"path of rouse-agent (default beside rouse, else in PATH)"`
-	Sockets   string         `yaml:"sockets" doc:"how sockets get across a sandbox's wall: host opens them inside, agent has them passed, relay carries their bytes over TCP; auto takes the first that works" enum:"auto,host,agent,relay"`
-	Relay     string         `yaml:"relay" doc:"HOST:PORT at which sandboxes of an engine elsewhere reach this machine; host-gateway is the engine's own word for it (default a bridge of their own)"`
-	Reconnect rouse.Duration `yaml:"reconnect" doc:"how long sandboxes outlive a Rouse that died, so that a restarted one takes them over"`
+	Driver           string         `yaml:"driver" doc:"what makes sandboxes; auto takes docker when an engine answers" enum:"auto,docker,process"`
+	Agent            string         `yaml:"agent" doc:"path of rouse-agent (default beside rouse, else in PATH)"`
+	Sockets          string         `yaml:"sockets" doc:"how sockets get across a sandbox's wall: host opens them inside, agent has them passed, relay carries their bytes over TCP; auto takes the first that works" enum:"auto,host,agent,relay"`
+	Relay            string         `yaml:"relay" doc:"HOST:PORT at which sandboxes of an engine elsewhere reach this machine; host-gateway is the engine's own word for it (default a bridge of their own)"`
+	PlatformEndpoint bool           `yaml:"platform_endpoint" doc:"functions reach Rouse's own API from inside of their sandboxes, to call other functions and use its queues"`
+	Reconnect        rouse.Duration `yaml:"reconnect" doc:"how long sandboxes outlive a Rouse that died, so that a restarted one takes them over"`
 
 	MemoryBudget rouse.Bytes       `yaml:"memory_budget" doc:"memory of all instances together; 0 is four fifths of the host's"`
 	MaxInstances int               `yaml:"max_instances_total" doc:"most instances on this host"`
@@ -67,7 +68,7 @@ type config struct {
 func defaultConfig() config {
 	return config{
 		Region: rouse.DefaultPlace.Region, Account: rouse.DefaultPlace.Account, AccountConcurrency: 1000,
-		Listen: "127.0.0.1:8080", Auth: authNone, AWSFallbackTimeout: rouse.Duration(time.Minute), Driver: "auto", Sockets: "auto", Reconnect: rouse.Duration(time.Minute), MaxInstances: 1000, Cells: 2,
+		Listen: "127.0.0.1:8080", Auth: authNone, PlatformEndpoint: true, AWSFallbackTimeout: rouse.Duration(time.Minute), Driver: "auto", Sockets: "auto", Reconnect: rouse.Duration(time.Minute), MaxInstances: 1000, Cells: 2,
 		MaxEvent: 6 * rouse.MB, MaxBody: 100 * rouse.MB, MaxCode: 250 * rouse.MB,
 		MaxResult: 64 * rouse.MB, KeepJobs: rouse.Duration(24 * time.Hour), KeepDead: rouse.Duration(14 * 24 * time.Hour),
 		SlowBody: rouse.Duration(30 * time.Second), DrainTimeout: rouse.Duration(30 * time.Second),

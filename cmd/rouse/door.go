@@ -109,6 +109,9 @@ func (p *platform) openFront(own map[string]http.Handler) *awsfront.Front {
 // would have, everybody else as the account.
 func (p *platform) identity(r *http.Request) awsfront.Identity {
 	place := p.config.place()
+	if who, ok := r.Context().Value(visitorKey{}).(visitor); ok {
+		return who.identity(place)
+	}
 	return awsfront.Identity{ARN: "arn:aws:iam::" + place.Account + ":root", UserID: place.Account}
 }
 

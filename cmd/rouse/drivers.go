@@ -30,6 +30,7 @@ type base struct {
 	owner     string // names the data directory
 	cells     int    // most spare sandboxes
 	sockets   driver.Sockets
+	platform  bool   // sandboxes have a way to Rouse's own API
 	relay     string // HOST:PORT as sandboxes reach us over TCP
 	noEntry   error  // why network namespaces cannot be entered
 	log       *slog.Logger
@@ -49,7 +50,7 @@ func openDocker(ctx context.Context, b base) (driver.Driver, error) {
 	defer cancel()
 	o := docker.Options{
 		Agents: b.agents, Planner: b.planner, Artifacts: b.artifacts, Agent: b.agent, Data: b.data, Owner: b.owner, Log: b.log,
-		Sockets: b.sockets, NoEntry: b.noEntry, Relay: b.relay,
+		Sockets: b.sockets, NoEntry: b.noEntry, Relay: b.relay, Platform: b.platform,
 	}
 	from := published{client: registry.New()}
 	o.Registry = from
@@ -72,7 +73,7 @@ func openDocker(ctx context.Context, b base) (driver.Driver, error) {
 func openProcess(_ context.Context, b base) (driver.Driver, error) {
 	return process.New(process.Options{
 		Agents: b.agents, Planner: b.planner, Artifacts: b.artifacts, Agent: b.agent,
-		Dir: filepath.Join(b.data, "process"), Log: b.log, Sockets: b.sockets,
+		Dir: filepath.Join(b.data, "process"), Log: b.log, Sockets: b.sockets, Platform: b.platform,
 	})
 }
 

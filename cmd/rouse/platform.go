@@ -71,6 +71,7 @@ type platform struct {
 	front     *awsfront.Front
 	webhooks  *destination.Webhooks
 	schedules *schedule.Schedules
+	inside    *inside
 
 	reason   string // why this driver
 	draining atomic.Bool
@@ -84,7 +85,7 @@ type platform struct {
 // another, takes over what an earlier run left, and blocks until it can serve.
 // close ends it.
 func openPlatform(ctx context.Context, c config, log *slog.Logger) (*platform, error) {
-	p := &platform{config: c, log: log}
+	p := &platform{config: c, log: log, inside: newInside(c.place(), log)}
 	p.life, p.end = context.WithCancel(context.Background())
 	if err := p.open(ctx); err != nil {
 		return nil, errors.Join(err, p.close(ctx))
@@ -133,7 +134,7 @@ func (p *platform) open(ctx context.Context) error {
 	p.driver, p.reason, err = openDriver(ctx, p.config.Driver, base{
 		agents: agents{p.agents}, planner: bootstrap.Planner{Images: p.config.RuntimeImage, Region: p.config.Region}, artifacts: p.artifacts,
 		agent: agentFile, data: data, owner: owner, cells: p.config.Cells, log: p.log,
-		sockets: driver.Sockets(p.config.Sockets), noEntry: netns.Probe(), relay: p.config.Relay,
+		sockets: driver.Sockets(p.config.Sockets), noEntry: netns.Probe(), relay: p.config.Relay, platform: p.config.PlatformEndpoint,
 	})
 	if err != nil {
 		return err
@@ -150,7 +151,7 @@ func (p *platform) openControl(ctx context.Context) error {
 	})
 	p.pool = pool.New(pool.Config{
 		Driver: p.driver,
-		Attach: attacher{p.logs, p.config.MaxEvent, p.config.place(), p.imports, p.log}.attach,
+		Attach: attacher{p.logs, p.config.MaxEvent, p.config.place(), p.imports, p.inside, p.log}.attach,
 		Lookup: func(id rouse.RevisionID) (rouse.Revision, rouse.Function, error) {
 			rev, fn, err := p.catalog.Lookup(id)
 			return withImports(p.imports, rev), fn, err
@@ -358,6 +359,7 @@ func (p *platform) handler(stopping context.Context) http.Handler {
 		Guard: guard, Place: c.place(), Stopping: stopping, Now: p.jobs.Queues().Clock().Now, Log: p.log,
 	})
 	p.front = p.openFront(map[string]http.Handler{"lambda": lambda, "sqs": sqs})
+	p.inside.halls.Store(&halls{router, p.front, functions, lambda})
 	d := &dispatch{
 		router: router, front: p.front, exists: p.exists,
 		data:   functions,
@@ -427,6 +429,7 @@ func (p *platform) close(ctx context.Context) error {
 	if p.pool != nil {
 		failed("stopping instances", p.pool.Close(ctx))
 	}
+	failed("closing the functions' way in", p.inside.close())
 	p.end()
 	p.beside.Wait()
 	if p.front != nil {

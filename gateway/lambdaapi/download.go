@@ -18,6 +18,19 @@ const (
 	treePrefix = "tree-"
 )
 
+// Invokes says whether a request runs a function, and does nothing else.
+func Invokes(r *http.Request) bool {
+	if r.Method != http.MethodPost {
+		return false
+	}
+	for _, end := range []string{invokePath, "/response-streaming-invocations", "/invoke-async", "/invoke-async/"} {
+		if strings.HasSuffix(r.URL.EscapedPath(), end) {
+			return true
+		}
+	}
+	return false
+}
+
 // Unsigned says whether AWS's clients make a request without a signature: they
 // fetch code where they were told that it is.
 func Unsigned(r *http.Request) bool {

@@ -266,7 +266,7 @@ func TestWhatIsHeldIsBounded(t *testing.T) {
 		t.Fatal(reply.Error)
 	}
 	h.Close()
-	if hello := h.accept(); len(hello.Held) != wire.MaxHeld+3 {
+	if hello := h.accept(); len(hello.Held) != wire.MaxHeld+4 {
 		t.Errorf("%d are held", len(hello.Held))
 	}
 }

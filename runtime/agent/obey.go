@@ -126,7 +126,7 @@ func (a *agent) reply(seq uint64, m wire.Message, err error, files ...int) {
 // hold keeps fd under name, in place of what was there.
 func (a *agent) hold(name string, fd int) {
 	a.drop(name)
-	if len(a.held) >= wire.MaxHeld+3 { // the listener and two pipes have names too
+	if len(a.held) >= wire.MaxHeld+4 { // two listeners and two pipes have names too
 		unix.Close(fd)
 		return
 	}

@@ -36,7 +36,11 @@ func (a *agent) listen(m wire.Message) {
 		a.reply(m.Seq, wire.Message{}, err)
 		return
 	}
-	a.hold(wire.HeldListener, fd)
+	name := wire.HeldListener
+	if m.Name != "" {
+		name = m.Name
+	}
+	a.hold(name, fd)
 	a.reply(m.Seq, wire.Message{Port: port}, nil, fd)
 }
 

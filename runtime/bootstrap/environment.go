@@ -22,10 +22,15 @@ func (p Planner) environment(rev rouse.Revision, e entry, l rouse.Layout) ([]str
 		env["TMPDIR"] = l.Tmp
 	}
 	if rev.Spec.Contract == rouse.ContractLambda {
-		lambdaDefaults(env, cmp.Or(p.Region, rouse.DefaultPlace.Region))
+		env["TZ"] = ":UTC"
+		awsDefaults(env, cmp.Or(p.Region, rouse.DefaultPlace.Region))
 	} else {
 		env["HOST"] = "127.0.0.1"
+		if l.Platform != "" {
+			awsDefaults(env, cmp.Or(p.Region, rouse.DefaultPlace.Region))
+		}
 	}
+	platform(env, rev.Spec, l)
 	maps.Copy(env, rev.Spec.Environment)
 	for key, value := range fixed(rev, e, l) {
 		if _, taken := rev.Spec.Environment[key]; taken {
@@ -69,9 +74,25 @@ func ofCode(env map[string]string, spec rouse.Spec, e entry, l rouse.Layout) {
 	}
 }
 
-// lambdaDefaults are AWS's variables that a user may change here.
-func lambdaDefaults(env map[string]string, region string) {
-	env["TZ"] = ":UTC"
+// platform has SDKs of AWS find Rouse's own API. Code that has a network and
+// credentials of its own means AWS itself.
+func platform(env map[string]string, spec rouse.Spec, l rouse.Layout) {
+	_, given := spec.Environment["AWS_ACCESS_KEY_ID"]
+	if given && spec.Network == rouse.NetworkEgress {
+		delete(env, "AWS_SESSION_TOKEN") // ours would be taken to belong to them
+		return
+	}
+	if l.Platform == "" {
+		return
+	}
+	env["AWS_ENDPOINT_URL"] = "http://" + l.Platform
+	if l.PlatformToken != "" {
+		env["AWS_SESSION_TOKEN"] = l.PlatformToken // clients show it with every request
+	}
+}
+
+// awsDefaults are AWS's variables that a user may change here.
+func awsDefaults(env map[string]string, region string) {
 	env["AWS_REGION"] = region
 	env["AWS_DEFAULT_REGION"] = region
 	// SDKs refuse to start without credentials; these open nothing.

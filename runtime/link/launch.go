@@ -33,6 +33,9 @@ func (l *Link) Launch(ctx context.Context, launch rouse.Launch) (rouse.Endpoint,
 		launch.Fork = false // of an interpreter that knows nothing of extensions
 	}
 	port, err := l.openDoor(ctx, launch, &ep)
+	if err == nil && launch.Platform != "" {
+		launch.Platform, err = l.openPlatform(ctx, launch, &ep)
+	}
 	if err == nil {
 		err = l.recordLaunch(launch, port)
 	}
@@ -76,11 +79,11 @@ func (l *Link) begin(inspect rouse.Inspect) error {
 func (l *Link) openDoor(ctx context.Context, launch rouse.Launch, ep *rouse.Endpoint) (int, error) {
 	switch launch.Contract {
 	case rouse.ContractLambda:
-		port, err := runtimeAPIPort(launch.RuntimeAPI)
+		port, err := portOf("Runtime API", launch.RuntimeAPI)
 		if err != nil {
 			return 0, err
 		}
-		if ep.RuntimeAPI, err = l.way().listen(ctx, port); err != nil {
+		if ep.RuntimeAPI, err = l.way().listen(ctx, port, wire.HeldListener); err != nil {
 			return 0, err
 		}
 		return ep.RuntimeAPI.Addr().(*net.TCPAddr).Port, nil
@@ -98,12 +101,25 @@ func (l *Link) openDoor(ctx context.Context, launch rouse.Launch, ep *rouse.Endp
 	return 0, rouse.Errorf(rouse.Invalid, "contract %q: must be lambda or http", launch.Contract)
 }
 
-// runtimeAPIPort reads "127.0.0.1:PORT".
-func runtimeAPIPort(addr string) (int, error) {
+// openPlatform opens the way to Rouse's own API, and returns its address.
+func (l *Link) openPlatform(ctx context.Context, launch rouse.Launch, ep *rouse.Endpoint) (string, error) {
+	port, err := portOf("platform endpoint", launch.Platform)
+	if err != nil {
+		return "", err
+	}
+	if ep.Platform, err = l.way().listen(ctx, port, wire.HeldPlatform); err != nil {
+		return "", err
+	}
+	ep.PlatformToken = launch.PlatformToken
+	return ep.Platform.Addr().String(), nil
+}
+
+// portOf reads "127.0.0.1:PORT".
+func portOf(what, addr string) (int, error) {
 	host, port, err := net.SplitHostPort(addr)
 	n, numErr := strconv.ParseUint(port, 10, 16)
 	if err != nil || numErr != nil || host != "127.0.0.1" {
-		return 0, rouse.Errorf(rouse.Invalid, "Runtime API address %q: must be 127.0.0.1:PORT", addr)
+		return 0, rouse.Errorf(rouse.Invalid, "%s address %q: must be 127.0.0.1:PORT", what, addr)
 	}
 	return int(n), nil
 }
@@ -121,6 +137,8 @@ func (l *Link) recordLaunch(launch rouse.Launch, port int) error {
 		Extensions: names(launch.Extensions),
 		Agent:      l.agent,
 		Stop:       launch.StopSignal,
+
+		Platform: launch.Platform, PlatformToken: launch.PlatformToken,
 	}
 	return l.record.write(l.root)
 }
@@ -177,7 +195,7 @@ func withFD(f *os.File, use func(fd int) error) error {
 // startOf is launch in the agent's words, with its address and port filled in.
 func startOf(launch rouse.Launch, port int) *wire.Start {
 	number := strconv.Itoa(port)
-	vars := strings.NewReplacer(rouse.AddrVar, "127.0.0.1:"+number, rouse.PortVar, number)
+	vars := strings.NewReplacer(rouse.AddrVar, "127.0.0.1:"+number, rouse.PortVar, number, rouse.PlatformVar, launch.Platform)
 	s := &wire.Start{
 		Argv:   make([]string, len(launch.Command.Argv)),
 		Env:    make([]string, len(launch.Command.Env)),

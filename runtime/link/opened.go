@@ -32,7 +32,7 @@ func (l *Link) Enter(ns *os.File) {
 	l.sockets, l.entered = o, o.ns
 }
 
-func (o opened) listen(_ context.Context, port int) (net.Listener, error) {
+func (o opened) listen(_ context.Context, port int, name string) (net.Listener, error) {
 	ln, err := o.ns.Listen(port)
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func (o opened) listen(_ context.Context, port int) (net.Listener, error) {
 	raw, err := ln.SyscallConn()
 	if err == nil {
 		ctlErr := raw.Control(func(fd uintptr) {
-			err = o.link.tell(wire.Message{Kind: wire.KindHold, Name: wire.HeldListener}, int(fd))
+			err = o.link.tell(wire.Message{Kind: wire.KindHold, Name: name}, int(fd))
 		})
 		err = errors.Join(ctlErr, err)
 	}

@@ -37,6 +37,10 @@ type launched struct {
 	Extensions []string `json:"extensions,omitempty"`
 	Agent      peer     `json:"agent"`
 	Stop       int      `json:"stop,omitempty"` // the signal that asks it to end; 0 is SIGTERM
+	// Platform is the address of the second listener, with the token that its
+	// callers show; "" where there is none.
+	Platform      string `json:"platform,omitempty"`
+	PlatformToken string `json:"platform_token,omitempty"`
 }
 
 // peer is a process as the kernel names it. The pid is 0 when the process is

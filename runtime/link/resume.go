@@ -53,6 +53,20 @@ func (l *Link) takeBack(ctx context.Context, rec launched, held []string, ep *ro
 	} else {
 		ep.Dial = func(ctx context.Context) (net.Conn, error) { return l.way().dial(ctx, rec.Port) }
 	}
+	if rec.Platform != "" {
+		port, err := portOf("platform endpoint", rec.Platform)
+		if err != nil {
+			return err
+		}
+		listener, err := l.take(ctx, wire.HeldPlatform)
+		if err != nil {
+			return err
+		}
+		if ep.Platform, err = listener.listener(port); err != nil {
+			return err
+		}
+		ep.PlatformToken = rec.PlatformToken
+	}
 	stdout, err := l.takePipe(ctx, wire.HeldStdout)
 	if err != nil {
 		return err

@@ -13,8 +13,8 @@ import (
 // sockets is a way in which sockets get across the sandbox's wall.
 type sockets interface {
 	// listen listens on a port of the sandbox's loopback, 0 for any free one, and
-	// has the agent keep the listener for the next host.
-	listen(ctx context.Context, port int) (net.Listener, error)
+	// has the agent keep the listener under name for the next host.
+	listen(ctx context.Context, port int, name string) (net.Listener, error)
 	// dial connects to a port there. It fails at once while nobody listens, with an
 	// error that is ECONNREFUSED.
 	dial(ctx context.Context, port int) (net.Conn, error)
@@ -35,8 +35,8 @@ type asked struct{ link *Link }
 
 var _ sockets = asked{}
 
-func (a asked) listen(ctx context.Context, port int) (net.Listener, error) {
-	m, beside, err := a.link.ask(ctx, wire.Message{Kind: wire.KindListen, Port: port}, 1)
+func (a asked) listen(ctx context.Context, port int, name string) (net.Listener, error) {
+	m, beside, err := a.link.ask(ctx, wire.Message{Kind: wire.KindListen, Port: port, Name: name}, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ func (m *Message) check() error {
 		return errors.New("port out of range")
 	case m.Run < 0:
 		return errors.New("negative run")
-	case len(m.Held) > MaxHeld+3:
+	case len(m.Held) > MaxHeld+own:
 		return errors.New("more names than can be held")
 	case len(m.Error) > maxError:
 		return errors.New("error text too long")
@@ -81,11 +81,15 @@ func (m *Message) checkKind() error {
 		if m.Signal < 1 || m.Signal > 64 {
 			return errors.New("signal out of range")
 		}
+	case KindListen:
+		if m.Name != "" && !validName(m.Name) {
+			return errors.New("listen: bad name")
+		}
 	case KindHold, KindDrop, KindTake:
 		if !validName(m.Name) {
 			return errors.New(string(m.Kind) + ": bad name")
 		}
-	case KindWelcome, KindPlace, KindProceed, KindAwait, KindListen, KindFree, KindDial, KindKill, KindFreeze, KindThaw, KindStop:
+	case KindWelcome, KindPlace, KindProceed, KindAwait, KindFree, KindDial, KindKill, KindFreeze, KindThaw, KindStop:
 	default:
 		return errors.New("unknown kind of message")
 	}

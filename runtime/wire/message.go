@@ -18,6 +18,7 @@ const (
 	MaxExtensions = 10
 
 	maxExtension = 256
+	own          = 4 // listeners and pipes, which have names beside those of MaxHeld
 
 	maxName  = 32
 	maxToken = 128
@@ -79,6 +80,7 @@ const (
 // the host's choice.
 const (
 	HeldListener = "listener"
+	HeldPlatform = "platform" // a second listener, for Rouse's own API
 	HeldStdout   = "stdout" // the read end
 	HeldStderr   = "stderr"
 )
@@ -96,7 +98,7 @@ type Message struct {
 	Port    int      `json:"port,omitempty"`   // listen (0: any free one), dial, reply
 	Start   *Start   `json:"start,omitempty"`  // zygote, start
 	Signal  int      `json:"signal,omitempty"` // signal, end
-	Name    string   `json:"name,omitempty"`   // hold, drop, take
+	Name    string   `json:"name,omitempty"`   // hold, drop, take; listen: instead of HeldListener
 	Error   string   `json:"error,omitempty"`  // reply: why it failed
 	Errno   int      `json:"errno,omitempty"`  // reply: the system's number for it, if it has one
 

@@ -59,7 +59,7 @@ func TestDecodeRefusesWhatIsOutOfBounds(t *testing.T) {
 		"long id":             `{"v":1,"kind":"hello","id":"` + long + `","token":"x"}`,
 		"negative run":        `{"v":1,"kind":"hello","id":"x","token":"x","run":-1}`,
 		"bad held name":       `{"v":1,"kind":"hello","id":"x","token":"x","held":["../x"]}`,
-		"too many held":       `{"v":1,"kind":"hello","id":"x","token":"x","held":["a"` + strings.Repeat(`,"a"`, MaxHeld+3) + `]}`,
+		"too many held":       `{"v":1,"kind":"hello","id":"x","token":"x","held":["a"` + strings.Repeat(`,"a"`, MaxHeld+own) + `]}`,
 		"reply to nothing":    `{"v":1,"kind":"reply"}`,
 		"negative seq":        `{"v":1,"kind":"reply","seq":-1}`,
 		"huge errno":          `{"v":1,"kind":"reply","seq":1,"errno":5000}`,

@@ -61,8 +61,13 @@ func (s *sandbox) plan(ctx context.Context, rev rouse.Revision, read func(contex
 	if rev.Spec.Artifact.Image != "" {
 		port = cmp.Or(s.image.port, port)
 	}
+	own := ""
+	if s.d.Platform {
+		own = platform
+	}
 	command, err := s.d.Planner.Plan(rev, rouse.Layout{
 		Task: taskDir, Opt: optDir, Bootstrap: s.bootstrap(rev), Runtime: runtimeDir, Tmp: tmpDir, RuntimeAPI: runtimeAPI, Port: strconv.Itoa(port),
+		Platform: own,
 	})
 	if err != nil {
 		return rouse.Launch{}, err
@@ -81,8 +86,8 @@ func (s *sandbox) plan(ctx context.Context, rev rouse.Revision, read func(contex
 	l := rouse.Launch{
 		Revision: rev.ID, Contract: rev.Spec.Contract, Command: command,
 		UID: u.uid, GID: u.gid, Groups: u.groups, KeepCaps: rev.Spec.Caps == rouse.CapsDefault, Inspect: s.inspect,
-		StopSignal: s.image.stopSignal,
-		Limits:     []rouse.Limit{{Resource: unix.RLIMIT_CORE}},
+		StopSignal: s.image.stopSignal, Platform: own,
+		Limits: []rouse.Limit{{Resource: unix.RLIMIT_CORE}},
 	}
 	if rev.Spec.Writable { // a single file is bounded at once; all of them are by watching
 		l.Limits = append(l.Limits, rouse.Limit{Resource: unix.RLIMIT_FSIZE, Soft: uint64(rev.Spec.Tmp), Hard: uint64(rev.Spec.Tmp)})

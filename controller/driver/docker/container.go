@@ -20,6 +20,7 @@ const (
 	runtimeDir = "/var/runtime"
 	tmpDir     = "/tmp"
 	runtimeAPI = "127.0.0.1:9001"
+	platform   = "127.0.0.1:9002"
 	httpPort   = 8080
 )
 

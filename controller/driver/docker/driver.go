@@ -32,6 +32,7 @@ type Options struct {
 	Sockets   driver.Sockets // how sockets get across; "" is auto
 	Relay     string         // HOST:PORT as sandboxes reach us over TCP; "" is a bridge of their own
 	NoEntry   error          // why the host cannot enter network namespaces; nil when it can
+	Platform  bool           // sandboxes have a listener for Rouse's own API
 	Log       *slog.Logger
 }
 

@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -57,9 +58,13 @@ func (s *sandbox) launch(ctx context.Context, rev rouse.Revision) (rouse.Launch,
 	if err != nil {
 		return rouse.Launch{}, err
 	}
+	platform, platformVar, token := "", "", ""
+	if s.d.Platform { // on a loopback that all share, so that callers show a token
+		platform, platformVar, token = "127.0.0.1:0", rouse.PlatformVar, rand.Text()
+	}
 	command, err := s.d.Planner.Plan(rev, rouse.Layout{
 		Task: task, Opt: opt, Bootstrap: bootstrap(task, opt), Runtime: s.d.bootstraps(), Tmp: s.tmpDir(), Interpreter: interpreter,
-		RuntimeAPI: rouse.AddrVar, Port: rouse.PortVar,
+		RuntimeAPI: rouse.AddrVar, Port: rouse.PortVar, Platform: platformVar, PlatformToken: token,
 	})
 	if err != nil {
 		return rouse.Launch{}, err
@@ -75,6 +80,7 @@ func (s *sandbox) launch(ctx context.Context, rev rouse.Revision) (rouse.Launch,
 		Revision: rev.ID, Contract: rev.Spec.Contract, Command: command,
 		UID: unix.Geteuid(), GID: unix.Getegid(),
 		Limits: s.limits(rev.Spec.Contract), Inspect: withoutPath(s.inspect(), task),
+		Platform: platform, PlatformToken: token,
 	}
 	if s.uid >= 0 {
 		l.UID, l.GID = s.uid, s.uid

@@ -31,6 +31,7 @@ type Options struct {
 	Dir       string // for the sandboxes' folders and the bootstraps; nobody else's
 	Log       *slog.Logger
 	Sockets   driver.Sockets // how sockets get across; "" is auto
+	Platform  bool           // sandboxes have a listener for Rouse's own API
 	// FirstUID is the first of the users that sandboxes get when Rouse runs as
 	// root. Nothing else may use them: 0 picks some that depend on Dir, so that
 	// two data directories do not share any.

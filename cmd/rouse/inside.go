@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/gateway"
+	"github.com/rousehq/rouse/gateway/awsfront"
+	"github.com/rousehq/rouse/gateway/lambdaapi"
+	"github.com/rousehq/rouse/gateway/route"
+)
+
+// inside is Rouse's own API as functions reach it from within their sandboxes:
+// to call other functions and use queues, and to reach what the fallback has.
+// Which listener a connection came to says who calls.
+type inside struct {
+	place   rouse.Place
+	log     *slog.Logger
+	server  *http.Server
+	serving sync.WaitGroup
+	halls   atomic.Pointer[halls] // nil until the platform can serve
+}
+
+// halls are the handlers behind it, which ask nobody for a key.
+type halls struct {
+	router            *route.Router
+	front             *awsfront.Front
+	functions, lambda http.Handler
+}
+
+// visitor is the instance at the other end of a listener.
+type visitor struct {
+	function rouse.FunctionName
+	instance rouse.InstanceID
+	token    string // to be shown; "" for none
+}
+
+type visitorKey struct{}
+
+// ownListener is an instance's.
+type ownListener struct {
+	net.Listener
+	visitor visitor
+}
+
+func newInside(place rouse.Place, log *slog.Logger) *inside {
+	i := &inside{place: place, log: log}
+	i.server = &http.Server{
+		Handler: i,
+		BaseContext: func(l net.Listener) context.Context {
+			who := l.(ownListener).visitor
+			return rouse.CalledBy(context.WithValue(context.Background(), visitorKey{}, who), who.instance)
+		},
+		ReadHeaderTimeout: headTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHead,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	return i
+}
+
+// open serves ep's listener until the listener is closed, which the caller does.
+// It does not block.
+func (i *inside) open(rev rouse.Revision, id rouse.InstanceID, ep rouse.Endpoint) {
+	if ep.Platform == nil {
+		return
+	}
+	l := ownListener{ep.Platform, visitor{rev.Function, id, ep.PlatformToken}}
+	i.serving.Go(func() {
+		if err := i.server.Serve(l); !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
+			i.log.Debug("a sandbox's way to the platform ended", "instance", id, "error", err)
+		}
+	})
+}
+
+// close ends all requests and blocks until nothing is served any more.
+func (i *inside) close() error {
+	err := i.server.Close()
+	i.serving.Wait()
+	return err
+}
+
+// denied are the operations on queues that are not a function's: they change
+// what others rely on.
+var denied = []string{"CreateQueue", "DeleteQueue", "PurgeQueue", "SetQueueAttributes", "AddPermission", "RemovePermission", "TagQueue", "UntagQueue"}
+
+func (i *inside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := i.halls.Load()
+	if h == nil {
+		gateway.WriteError(w, "", rouse.Errorf(rouse.Unavailable, "the platform is starting"))
+		return
+	}
+	who := r.Context().Value(visitorKey{}).(visitor)
+	service, path := h.front.Service(r), r.URL.Path
+	switch {
+	case !who.believed(r):
+		h.front.Refuse(w, r, "UnrecognizedClientException", "The security token included in the request is invalid.")
+	case h.router.Serves(r):
+		h.functions.ServeHTTP(w, r)
+	case lambdaapi.Serves(path) && (service == "" || service == "lambda"):
+		if !lambdaapi.Invokes(r) {
+			i.deny(h.front, w, r, who, "lambda:"+r.Method+" "+path)
+			return
+		}
+		h.lambda.ServeHTTP(w, r)
+	case service == "sqs" && slices.Contains(denied, operation(r)):
+		i.deny(h.front, w, r, who, "sqs:"+operation(r))
+	case service != "" && service != "lambda":
+		h.front.ServeHTTP(w, r)
+	case path == "/healthz":
+		w.WriteHeader(http.StatusOK)
+	default:
+		gateway.WriteError(w, "", rouse.Errorf(rouse.Denied, "path %.80q: functions are called from here, at /fn/NAME/ or as AWS's clients do, and queues used", path))
+	}
+}
+
+func (i *inside) deny(front *awsfront.Front, w http.ResponseWriter, r *http.Request, who visitor, action string) {
+	front.Refuse(w, r, "AccessDeniedException", "User: "+who.identity(i.place).ARN+" is not authorized to perform: "+action+
+		"; from inside of a sandbox functions are invoked and queues used")
+}
+
+// operation is what an X-Amz-Target names.
+func operation(r *http.Request) string {
+	_, name, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	return name
+}
+
+// believed says whether a request shows the token that its visitor was given, as
+// clients of AWS show a session's.
+func (v visitor) believed(r *http.Request) bool {
+	if v.token == "" {
+		return true
+	}
+	given := r.Header.Get("X-Amz-Security-Token")
+	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && given == "" {
+		given = bearer
+	}
+	if given == "" {
+		given = r.URL.Query().Get("X-Amz-Security-Token")
+	}
+	return subtle.ConstantTimeCompare([]byte(given), []byte(v.token)) == 1
+}
+
+// identity is a function's as AWS would have it: its role, taken by an instance.
+func (v visitor) identity(place rouse.Place) awsfront.Identity {
+	return awsfront.Identity{
+		ARN:    "arn:aws:sts::" + place.Account + ":assumed-role/rouse/" + string(v.function),
+		UserID: "AROAROUSE000000000000:" + string(v.function),
+	}
+}
