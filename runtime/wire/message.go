@@ -81,7 +81,7 @@ const (
 const (
 	HeldListener = "listener"
 	HeldPlatform = "platform" // a second listener, for Rouse's own API
-	HeldStdout   = "stdout" // the read end
+	HeldStdout   = "stdout"   // the read end
 	HeldStderr   = "stderr"
 )
 
