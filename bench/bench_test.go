@@ -68,3 +68,23 @@ func TestALineIsJudgedByItsBound(t *testing.T) {
 		t.Errorf("got %q", r.Verdict)
 	}
 }
+
+func TestBenchmarksAreChosenByNameAndGroup(t *testing.T) {
+	for only, want := range map[string]int{"": len(benchmarks), "cold": 1, "cold,noisy": 2, "cells": 8, "cells,cell,cold": 9} {
+		if got, err := chosen(only); err != nil || len(got) != want {
+			t.Errorf("%q: %v, %v", only, got, err)
+		}
+	}
+	for _, bad := range []string{"cels", "cold,", "all"} {
+		if got, err := chosen(bad); err == nil {
+			t.Errorf("%q: got %v, want an error", bad, got)
+		}
+	}
+	for name, members := range groups {
+		for _, member := range members {
+			if got, err := chosen(member); err != nil || len(got) != 1 {
+				t.Errorf("group %s: %s is no benchmark", name, member)
+			}
+		}
+	}
+}

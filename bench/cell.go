@@ -49,7 +49,7 @@ func (l *lab) fromCell(ctx context.Context, plain *container) (r result, err err
 	if err != nil {
 		return r, err
 	}
-	got, err := l.neverCalled(ctx, p, spec, "engine", func() (float64, error) {
+	got, err := l.atLeast(50).neverCalled(ctx, p, spec, "engine", func() (float64, error) {
 		took, err := plain.first(ctx)
 		return milliseconds(took), err
 	})
@@ -60,7 +60,7 @@ func (l *lab) fromCell(ctx context.Context, plain *container) (r result, err err
 	return judge(own <= 10 && own <= engine/12, result{
 		Asked:    "first answer from a spare cell, Docker, static Go function never called before, beside the engine's own create, start and first answer",
 		Bound:    "at most 10 ms and 1/12",
-		Measured: fmt.Sprintf("%.1f ms, 1/%.0f (engine %.0f ms)", own, engine/own, engine),
+		Measured: fmt.Sprintf("%.1f ms, p99 %.1f ms, 1/%.0f (engine %.0f ms, p99 %.0f ms)", own, got.p99("rouse"), engine/own, engine, got.p99("engine")),
 		Medians:  got.medians("ms"),
 	}), nil
 }

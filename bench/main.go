@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -22,6 +23,7 @@ var benchmarks = []struct {
 }{
 	{"cold", cold},
 	{"cell", cell},
+	{"gone", gone},
 	{"cell-few", fewCells},
 	{"sustained", sustained},
 	{"frozen", frozen},
@@ -40,6 +42,39 @@ var benchmarks = []struct {
 	{"async-accept", asyncAccept},
 	{"async-lone", asyncLone},
 	{"async-million", asyncMillion},
+}
+
+// groups are words for several of them.
+var groups = map[string][]string{
+	"cells": {"cell", "gone", "cell-few", "sustained", "frozen", "cell-python", "zygote", "cell-image"},
+	"async": {"async-accept", "async-lone", "async-million"},
+}
+
+// chosen are the benchmarks that only names, separated by commas; "" is all.
+func chosen(only string) (map[string]bool, error) {
+	known := make([]string, len(benchmarks))
+	for i, b := range benchmarks {
+		known[i] = b.name
+	}
+	names := strings.Split(only, ",")
+	if only == "" {
+		names = known
+	}
+	run := make(map[string]bool)
+	for _, name := range names {
+		if !slices.Contains(known, name) && groups[name] == nil {
+			return nil, fmt.Errorf("-run %s: there is no such benchmark; there are %s, and the groups %s",
+				name, strings.Join(known, ", "), strings.Join(slices.Sorted(maps.Keys(groups)), ", "))
+		}
+		members, ok := groups[name]
+		if !ok {
+			members = []string{name}
+		}
+		for _, member := range members {
+			run[member] = true
+		}
+	}
+	return run, nil
 }
 
 // lab is what the benchmarks share.
@@ -65,7 +100,7 @@ func main() {
 	}
 	bin := flag.String("bin", "bin", "folder with rouse and rouse-agent")
 	out := flag.String("out", "bench", "folder for RESULTS.md and results.json")
-	only := flag.String("run", "", "benchmarks to run, separated by commas; default all")
+	only := flag.String("run", "", "benchmarks or groups to run, separated by commas; default all")
 	rounds := flag.Int("rounds", 30, "measurements of each side of a ratio")
 	slice := flag.Duration("slice", time.Second, "length of one measurement under load, in whole seconds")
 	quick := flag.Bool("quick", false, "few rounds: to see that everything runs, not to be quoted")
@@ -81,6 +116,10 @@ func main() {
 }
 
 func run(ctx context.Context, bin, out, only string, rounds int, slice time.Duration) error {
+	wanted, err := chosen(only)
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "rouse-bench")
 	if err != nil {
 		return err
@@ -99,7 +138,7 @@ func run(ctx context.Context, bin, out, only string, rounds int, slice time.Dura
 		return err
 	}
 	for _, b := range benchmarks {
-		if only != "" && !slices.Contains(strings.Split(only, ","), b.name) {
+		if !wanted[b.name] {
 			continue
 		}
 		log.Printf("%s …", b.name)
