@@ -23,6 +23,7 @@ var bans = []struct {
 	{"runtime", module + "/cmd", "", "imports run downward"},
 	{"", "github.com/docker/", "controller/driver/docker", "the engine's SDK stays in its driver"},
 	{"", "github.com/google/go-containerregistry", "controller/artifact/registry", "who else needs images asks for layers, not for registries"},
+	{"controller", "github.com/aws/", "controller/trigger/queue/remote", "only the client of queues elsewhere speaks to AWS's services"},
 	{"", "go.etcd.io/bbolt", "controller/store/bolt", "only the store knows how state lies on disk"},
 	{"", "github.com/yalue/onnxruntime_go", "runtime/onnx", "cgo stays with the model server"},
 	{"runtime/agent", "net/http", "", "the agent stays small: it is in every sandbox"},

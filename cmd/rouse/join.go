@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rousehq/rouse"
@@ -118,7 +119,24 @@ func (p *platform) snapshot() metrics.Snapshot {
 		}
 		snap.Jobs = append(snap.Jobs, view)
 	}
+	snap.Queues = p.queueStats()
 	return snap
+}
+
+// queueStats are the queues of clients, not those of functions' jobs.
+func (p *platform) queueStats() (list []metrics.Queue) {
+	all := p.jobs.Queues()
+	for _, q := range all.All("") {
+		if strings.Contains(q.Name(), "/") {
+			continue
+		}
+		view := metrics.Queue{Name: q.Name(), Counts: q.Counts()}
+		if since, ok, err := all.Oldest(p.life, q); err == nil && ok {
+			view.Oldest = max(0, all.Clock().Now().Sub(since))
+		}
+		list = append(list, view)
+	}
+	return list
 }
 
 // uploads is the artifact store as the API wants it.

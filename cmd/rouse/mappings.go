@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/controller/async"
 	trigger "github.com/rousehq/rouse/controller/trigger/queue"
+	"github.com/rousehq/rouse/controller/trigger/queue/remote"
 	"github.com/rousehq/rouse/gateway/lambdaapi"
 )
 
@@ -29,6 +31,9 @@ func (p *platform) openMappings(ctx context.Context) error {
 func (p *platform) source(text string) (trigger.Source, error) {
 	place := p.config.place()
 	name, ok := strings.CutPrefix(text, place.QueueARN(""))
+	if !ok && (strings.HasPrefix(text, "http://") || strings.HasPrefix(text, "https://")) {
+		return remote.New(text, place.Region, os.Getenv), nil
+	}
 	if !ok {
 		return nil, rouse.Errorf(rouse.Invalid, "%s: not a queue in region %s and account %s", text, place.Region, place.Account)
 	}

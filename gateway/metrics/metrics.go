@@ -40,6 +40,7 @@ type Snapshot struct {
 	MemoryInUse  rouse.Bytes  // sum of the instances' limits
 	Cells        *rouse.Cells // nil where the driver has none
 	Jobs         []Jobs       // of every function that has had some
+	Queues       []Queue
 }
 
 // Jobs are one function's at one moment.
@@ -47,6 +48,13 @@ type Jobs struct {
 	Function         rouse.FunctionName
 	Pending, Running int
 	Oldest           time.Duration // since the oldest one that has not ended was accepted
+}
+
+// Queue is what is in one of the queues.
+type Queue struct {
+	Name   string
+	Counts rouse.QueueCounts
+	Oldest time.Duration // since its oldest message was sent
 }
 
 // Metrics owns a registry of its own; nothing is global.

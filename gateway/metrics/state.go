@@ -30,12 +30,16 @@ var (
 		"Jobs that have not ended, by function and state: pending, running.", []string{"function", "state"}, nil)
 	jobsOldestDesc = prometheus.NewDesc("rouse_jobs_oldest_seconds",
 		"Since the oldest job of a function that has not ended was accepted; 0 without one.", []string{"function"}, nil)
+	queueMessagesDesc = prometheus.NewDesc("rouse_queue_messages",
+		"Messages of queues, by queue and state: ready, delayed, leased.", []string{"queue", "state"}, nil)
+	queueOldestDesc = prometheus.NewDesc("rouse_queue_oldest_seconds",
+		"Since the oldest message of a queue was sent; 0 without one.", []string{"queue"}, nil)
 	cellMemoryDesc = prometheus.NewDesc("rouse_cell_memory_bytes",
 		"Memory of one spare sandbox, measured, with what the engine runs for it; only while there is one.", nil, nil)
 )
 
 func (s state) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{inFlightDesc, waitingDesc, queueBytesDesc, instancesDesc, memoryBudgetDesc, memoryInUseDesc, cellsDesc, cellMemoryDesc, jobsDesc, jobsOldestDesc} {
+	for _, d := range []*prometheus.Desc{inFlightDesc, waitingDesc, queueBytesDesc, instancesDesc, memoryBudgetDesc, memoryInUseDesc, cellsDesc, cellMemoryDesc, jobsDesc, jobsOldestDesc, queueMessagesDesc, queueOldestDesc} {
 		ch <- d
 	}
 }
@@ -73,6 +77,12 @@ func (s state) Collect(ch chan<- prometheus.Metric) {
 		gauge(jobsDesc, float64(j.Pending), string(j.Function), "pending")
 		gauge(jobsDesc, float64(j.Running), string(j.Function), "running")
 		gauge(jobsOldestDesc, j.Oldest.Seconds(), string(j.Function))
+	}
+	for _, q := range snap.Queues {
+		gauge(queueMessagesDesc, float64(q.Counts.Ready), q.Name, "ready")
+		gauge(queueMessagesDesc, float64(q.Counts.Waiting), q.Name, "delayed")
+		gauge(queueMessagesDesc, float64(q.Counts.Leased), q.Name, "leased")
+		gauge(queueOldestDesc, q.Oldest.Seconds(), q.Name)
 	}
 	if c := snap.Cells; c != nil {
 		for _, k := range c.Kinds {
