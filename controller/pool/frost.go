@@ -90,7 +90,8 @@ func (r *revision) thaw(ctx context.Context, i *instance, f *frost) (took time.D
 }
 
 // anew gives back an instance that could not be thawed, and waits for another
-// one, or for this one after a restart, unless w's caller has gone.
+// one, or for this one after a restart, unless w's caller has gone. A second time
+// is an Unavailable error.
 func (r *revision) anew(ctx context.Context, i *instance, w *waiter, err error) (*rouse.Lease, error) {
 	if ctx.Err() != nil {
 		r.release(i, w, nil) // and so it is stopped once more
@@ -98,7 +99,10 @@ func (r *revision) anew(ctx context.Context, i *instance, w *waiter, err error) 
 	}
 	r.pool.config.Log.Warn("continuing an instance failed; its process is started again", "function", r.rev.Function, "instance", i.id, "error", err)
 	r.release(i, w, rouse.ErrBroken)
-	return r.acquire(ctx, &waiter{size: w.size, warm: w.warm, retries: w.retries})
+	if w.anew { // instances that were frozen meanwhile could keep it waiting for ever
+		return nil, &rouse.Error{Code: rouse.Unavailable, Message: "frozen instances could not be continued", RetryAfter: time.Second, Cause: err}
+	}
+	return r.acquire(ctx, &waiter{size: w.size, warm: w.warm, retries: w.retries, anew: true})
 }
 
 // settleFrost waits until no stop of i's processes is under way: one that came

@@ -23,6 +23,8 @@ type waiter struct {
 	warm bool
 	// retries marks a call that runs an init again that failed.
 	retries bool
+	// anew marks a call whose first instance could not be thawed.
+	anew bool
 	// nested marks a call whose caller holds memory while it waits.
 	nested bool
 	// frost is what the instance has to be thawed of that was lent to it.
