@@ -45,7 +45,8 @@ type Driver struct {
 	cancel context.CancelFunc
 	done   <-chan struct{} // closed by cancel
 	beside sync.WaitGroup
-	blind  sync.Once // says that control groups cannot be read
+	blind  sync.Once     // says that control groups cannot be read
+	ending chan struct{} // holds a token for each container that is ending
 	cells
 	crossing
 
@@ -83,6 +84,7 @@ func New(ctx context.Context, o Options) (*Driver, error) {
 	background, cancel := context.WithCancel(context.Background())
 	d := &Driver{
 		Options: o, api: api, host: h, life: background, cancel: cancel, done: background.Done(),
+		ending:    make(chan struct{}, endings),
 		sandboxes: make(map[string]*sandbox),
 		images:    make(map[string]image),
 		users:     make(map[string]user),

@@ -23,6 +23,10 @@ const (
 	grace = 10 * time.Second
 	// noteDriver says in a sandbox's record whose it is.
 	noteDriver = "driver"
+	// endings is how many containers may end at a time. An engine that has to
+	// clean up after fifty at once takes minutes, and was seen to lock itself up
+	// for good (20.10, in its bookkeeping of networks).
+	endings = 8
 )
 
 // sandbox is a container with an agent.
@@ -242,6 +246,11 @@ func (s *sandbox) Stop(ctx context.Context) error {
 	}
 	if s.stopped {
 		return nil
+	}
+	select {
+	case s.d.ending <- struct{}{}:
+		defer func() { <-s.d.ending }()
+	case <-ctx.Done(): // no time for turns
 	}
 	s.terminate(ctx)
 	// What was begun is finished, even when the caller's time is over.
