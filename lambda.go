@@ -16,6 +16,9 @@ type LambdaFunction struct {
 	// Async is what becomes of events that are handled later, by the qualifier
 	// that they were handed in for.
 	Async map[Qualifier]LambdaAsync `json:"async,omitempty"`
+	// URLs are the function's own addresses: at most one of $LATEST, under "",
+	// and one of each alias.
+	URLs map[Qualifier]FunctionURL `json:"urls,omitempty"`
 }
 
 // LambdaAsync says how events are handled later, and who is told of their ends.

@@ -21,6 +21,9 @@ type Call struct {
 	Path     string // what the function sees, always with a leading slash, still escaped
 	Prefix   string // what was stripped: "/fn/NAME", or empty for a host-addressed call
 
+	// Set for a call by one of AWS Lambda's function URLs, nil for all others.
+	URL *URLCall
+
 	// Set by limit: the whole body, where the contract needs it before the
 	// function can start (lambda). For http the body stays in Request.
 	Body []byte
@@ -28,6 +31,15 @@ type Call struct {
 	// Set by hold, which releases it when the call ends; a station that takes it
 	// over for longer sets it to nil.
 	Lease *rouse.Lease
+}
+
+// URLCall is what tells a call by a function URL from others.
+type URLCall struct {
+	ID     string // the URL's
+	ARN    string // of what the URL is of, as the function is told
+	Stream bool   // the answer may go out as it comes
+	// Head adds to the answer's header, just before that goes out.
+	Head func(http.Header)
 }
 
 // Handler takes a call to its end. An error it returns has not been written to

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/gateway/awsfront"
+	"github.com/rousehq/rouse/gateway/functionurl"
 	"github.com/rousehq/rouse/gateway/lambdaapi"
 	"github.com/rousehq/rouse/gateway/route"
 )
@@ -16,6 +17,7 @@ import (
 type dispatch struct {
 	router *route.Router
 	front  *awsfront.Front
+	urls   *functionurl.Front
 	exists func(rouse.FunctionName) bool
 
 	data, aws, others, admin, jobs, metrics, health, ready, page http.Handler
@@ -23,6 +25,10 @@ type dispatch struct {
 }
 
 func (d *dispatch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if d.urls.Serves(r) { // before functions' hosts, which theirs look like
+		d.urls.ServeHTTP(w, r)
+		return
+	}
 	service := d.front.Service(r)
 	// A signature for another service outranks all paths but functions', since it
 	// is a bucket or a queue that is called as Rouse's own paths are.

@@ -15,6 +15,7 @@ import (
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/gateway"
 	"github.com/rousehq/rouse/gateway/awsfront"
+	"github.com/rousehq/rouse/gateway/functionurl"
 	"github.com/rousehq/rouse/gateway/lambdaapi"
 	"github.com/rousehq/rouse/gateway/route"
 )
@@ -34,6 +35,7 @@ type inside struct {
 type halls struct {
 	router            *route.Router
 	front             *awsfront.Front
+	urls              *functionurl.Front
 	functions, lambda http.Handler
 }
 
@@ -102,6 +104,8 @@ func (i *inside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !who.believed(r):
 		h.front.Refuse(w, r, "UnrecognizedClientException", "The security token included in the request is invalid.")
+	case h.urls.Serves(r):
+		h.urls.ServeHTTP(w, r)
 	case h.router.Serves(r):
 		h.functions.ServeHTTP(w, r)
 	case lambdaapi.Serves(path) && (service == "" || service == "lambda"):

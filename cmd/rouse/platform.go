@@ -29,6 +29,7 @@ import (
 	"github.com/rousehq/rouse/gateway"
 	"github.com/rousehq/rouse/gateway/adminapi"
 	"github.com/rousehq/rouse/gateway/awsfront"
+	"github.com/rousehq/rouse/gateway/functionurl"
 	"github.com/rousehq/rouse/gateway/hold"
 	"github.com/rousehq/rouse/gateway/jobs"
 	"github.com/rousehq/rouse/gateway/lambdaapi"
@@ -354,14 +355,17 @@ func (p *platform) handler(stopping context.Context) http.Handler {
 		Later: p.jobs, Webhook: p.webhooks.Check, Mappings: p.mappings, Queues: p.queues,
 		Concurrency: c.AccountConcurrency, MaxEvent: c.MaxEvent, Runtimes: lambdaRuntimes(), Log: p.log,
 	})
+	urls := functionurl.New(functionurl.Config{
+		Catalog: p.catalog, Next: gateway.Chain(calls.Handle, events...), Domains: c.Domain, Place: c.place(), MaxEvent: c.MaxEvent, Log: p.log,
+	})
 	sqs := sqsapi.New(sqsapi.Config{
 		Reader: p.queues, Writer: p.queues, Messages: p.queues, Leases: p.queues, Moves: p.queues,
 		Guard: guard, Place: c.place(), Stopping: stopping, Now: p.jobs.Queues().Clock().Now, Log: p.log,
 	})
 	p.front = p.openFront(map[string]http.Handler{"lambda": lambda, "sqs": sqs})
-	p.inside.halls.Store(&halls{router, p.front, functions, lambda})
+	p.inside.halls.Store(&halls{router, p.front, urls, functions, lambda})
 	d := &dispatch{
-		router: router, front: p.front, exists: p.exists,
+		router: router, front: p.front, urls: urls, exists: p.exists,
 		data:   functions,
 		aws:    door.signed(p.front, lambda),
 		others: door.signed(p.front, guard.Wrap(p.front)),

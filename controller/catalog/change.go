@@ -20,6 +20,7 @@ func clone(fn rouse.Function) rouse.Function {
 	if fn.Lambda != nil {
 		lambda := *fn.Lambda
 		lambda.Tags, lambda.Policies = maps.Clone(lambda.Tags), maps.Clone(lambda.Policies)
+		lambda.Async, lambda.URLs = maps.Clone(lambda.Async), maps.Clone(lambda.URLs)
 		fn.Lambda = &lambda
 	}
 	return fn

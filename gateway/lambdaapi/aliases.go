@@ -204,6 +204,7 @@ func (a *api) deleteAlias(r *request) (any, error) {
 		if fn.Lambda != nil {
 			delete(fn.Lambda.Policies, name)
 			delete(fn.Lambda.Async, name)
+			delete(fn.Lambda.URLs, name)
 		}
 		return nil
 	})

@@ -25,8 +25,19 @@ func (p *Proxy) invoke(c *gateway.Call) error {
 		Payload: p.Event(c, began),
 		TraceID: c.Request.Header.Get("X-Amzn-Trace-Id"),
 	}
-	stream := Stream{call: c, before: func(h http.Header) { gateway.SetTimings(h, lease, began) }}
-	ev.Stream = stream.Open
+	before := func(h http.Header) {
+		gateway.SetTimings(h, lease, began)
+		if c.URL != nil {
+			c.URL.Head(h)
+		}
+	}
+	stream := Stream{call: c, before: before}
+	if c.URL != nil {
+		ev.ARN = c.URL.ARN
+	}
+	if c.URL == nil || c.URL.Stream {
+		ev.Stream = stream.Open
+	}
 	c.Lease = nil // gateway.Invoke releases it, perhaps after this call has ended
 	result, err := gateway.Invoke(c.Request.Context(), lease, ev)
 	if err != nil {
@@ -42,8 +53,7 @@ func (p *Proxy) invoke(c *gateway.Call) error {
 	if err != nil {
 		return err
 	}
-	gateway.SetTimings(c.Writer.Header(), lease, began)
-	reply.write(c.Writer, c.Request.Method)
+	reply.write(c.Writer, c.Request.Method, before)
 	return nil
 }
 
@@ -171,9 +181,13 @@ func appendContext(b []byte, c *gateway.Call, account string, from origin, now t
 		domain = host
 	}
 	label, _, _ := strings.Cut(domain, ".")
+	api := string(c.Ref.Name)
+	if c.URL != nil {
+		account, api, label = "anonymous", c.URL.ID, c.URL.ID
+	}
 	b = append(b, `,"requestContext":{"accountId":"`...)
 	b = append(append(b, account...), `","apiId":`...)
-	b = appendJSON(b, string(c.Ref.Name))
+	b = appendJSON(b, api)
 	b = append(b, `,"domainName":`...)
 	b = appendJSON(b, domain)
 	b = append(b, `,"domainPrefix":`...)

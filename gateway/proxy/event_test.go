@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/gateway"
 )
 
 // capture keeps the event's payload for a test to look at.
@@ -283,4 +284,27 @@ func FuzzReply(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+func TestACallByAFunctionURLIsAnEventOfThatURL(t *testing.T) {
+	for _, stream := range []bool{false, true} {
+		var got *rouse.Event
+		f := newFront(t, &eventTarget{func(ev *rouse.Event) (*rouse.Result, error) {
+			got = ev
+			return &rouse.Result{Payload: []byte(`{"statusCode":201,"headers":{"x-mine":"a"}}`)}, nil
+		}})
+		f.url = &gateway.URLCall{ID: "urlid", ARN: "arn:of:f:live", Stream: stream, Head: func(h http.Header) { h.Set("X-Mine", h.Get("X-Mine")+"b") }}
+		res, _ := do(t, request(t, "GET", f.URL+"/a", nil))
+		var ev events.LambdaFunctionURLRequest
+		if err := json.Unmarshal(got.Payload, &ev); err != nil {
+			t.Fatalf("%v in %s", err, got.Payload)
+		}
+		about := ev.RequestContext
+		if about.AccountID != "anonymous" || about.APIID != "urlid" || about.DomainPrefix != "urlid" || about.DomainName != "127.0.0.1" || about.HTTP.Path != "/a" || about.Authorizer != nil {
+			t.Errorf("%+v", about)
+		}
+		if got.ARN != "arn:of:f:live" || (got.Stream != nil) != stream || res.StatusCode != 201 || res.Header.Get("X-Mine") != "ab" {
+			t.Errorf("stream %v: event %+v, answer %d %v", stream, got, res.StatusCode, res.Header)
+		}
+	}
 }

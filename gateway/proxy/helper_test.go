@@ -54,6 +54,7 @@ type front struct {
 	cold     bool
 	timeout  time.Duration
 	prefix   string
+	url      *gateway.URLCall
 }
 
 func newFront(t *testing.T, target rouse.Target) *front {
@@ -73,7 +74,7 @@ func newFront(t *testing.T, target rouse.Target) *front {
 		if f.cold {
 			lease.Timings = []rouse.Timing{{Phase: rouse.PhaseQueue, Took: time.Millisecond}, {Phase: rouse.PhaseInit, Took: 2500 * time.Microsecond}}
 		}
-		c.Lease, c.Prefix = lease, f.prefix
+		c.Lease, c.Prefix, c.URL = lease, f.prefix, f.url
 		c.Ref = rouse.Ref{Name: "fn"}
 		c.Path = c.Request.URL.EscapedPath()
 		c.Revision = &rouse.Revision{Spec: rouse.Spec{Timeout: rouse.Duration(f.timeout)}}

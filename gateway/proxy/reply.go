@@ -175,11 +175,13 @@ func (rep *reply) decode(base64Encoded bool) error {
 	return nil
 }
 
-func (rep *reply) write(w http.ResponseWriter, method string) {
+// write answers with rep. before may add to the header.
+func (rep *reply) write(w http.ResponseWriter, method string, before func(http.Header)) {
 	h := w.Header()
 	for name, values := range rep.header {
 		h[name] = values
 	}
+	before(h)
 	bare := rep.status == http.StatusNoContent || rep.status == http.StatusNotModified
 	if !bare {
 		h["Content-Length"] = []string{strconv.Itoa(len(rep.body))}
