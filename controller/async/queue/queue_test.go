@@ -61,7 +61,7 @@ func TestALongPollEndsWithTheFirstMessage(t *testing.T) {
 		qs := openTest(t)
 		q := create(t, qs, "q", Definition{})
 		for what, arrive := range map[string]func(){
-			"sent":        func() { time.Sleep(3 * time.Second); send(t, qs, q, -1, "x") },
+			"sent":        func() { <-time.After(3 * time.Second); send(t, qs, q, -1, "x") },
 			"delayed":     func() { send(t, qs, q, 3*time.Second, "x") },
 			"lease ended": func() { send(t, qs, q, -1, "x"); receive(t, qs, q, 1, 3*time.Second, 0) },
 		} {
@@ -96,7 +96,7 @@ func TestALongPollEndsWithItsContextAndWithItsQueue(t *testing.T) {
 			t.Error("the poll outlived its context")
 		}
 		go func() {
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			if err := qs.Delete(t.Context(), q); err != nil {
 				t.Error(err)
 			}
@@ -115,13 +115,13 @@ func TestMessagesAreDroppedAfterTheirRetention(t *testing.T) {
 		qs := openTest(t)
 		q := create(t, qs, "q", Definition{Retention: rouse.Duration(time.Minute)})
 		send(t, qs, q, -1, "old")
-		time.Sleep(40 * time.Second)
+		<-time.After(40 * time.Second)
 		send(t, qs, q, -1, "young")
-		time.Sleep(30 * time.Second)
+		<-time.After(30 * time.Second)
 		if ms := receive(t, qs, q, 10, 0, 0); len(ms) != 1 || string(ms[0].Body) != "young" {
 			t.Errorf("received %d messages, want the young one", len(ms))
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if _, err := qs.Sweep(t.Context()); err != nil {
 			t.Error(err)
 		}

@@ -160,14 +160,14 @@ func TestAWindowWaitsForAWholeBatch(t *testing.T) {
 		w.invoke = fine
 		ms := w.open(t, rouse.Mapping{Window: rouse.Duration(10 * time.Second)})
 		for range 3 {
-			time.Sleep(3 * time.Second)
+			<-time.After(3 * time.Second)
 			w.send(1)
 		}
 		synctest.Wait()
 		if w.calls() != 0 {
 			t.Errorf("called before the window was over")
 		}
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		synctest.Wait()
 		if len(w.batches) != 1 || len(w.deleted) != 4 {
 			t.Errorf("%d calls, %d deleted", len(w.batches), len(w.deleted))
@@ -200,7 +200,7 @@ func TestAThrottledFunctionCostsItsMessagesNoReceipt(t *testing.T) {
 			return nil, true, nil
 		}
 		ms := w.open(t, rouse.Mapping{})
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		synctest.Wait()
 		if len(w.deleted) != 1 || w.received["1"] != 1 {
 			t.Errorf("deleted %v, received %v", w.deleted, w.received)
@@ -213,11 +213,11 @@ func TestNoMoreCallsRunAtOnceThanAreAllowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(40)
 		w.invoke = func(ctx context.Context, _ []byte) ([]byte, bool, error) {
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			return nil, true, nil
 		}
 		ms := w.open(t, rouse.Mapping{BatchSize: 1, MaxConcurrency: 2})
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		synctest.Wait()
 		if w.most != 2 || len(w.deleted) != 40 {
 			t.Errorf("%d at once, %d deleted", w.most, len(w.deleted))
