@@ -36,14 +36,16 @@ func (l retrying) Acquire(ctx context.Context, id rouse.RevisionID, size rouse.B
 // for such a one. It returns false when nobody does, or i is of no use.
 func (s *state) lendFailed(now time.Time, i *instance, err error) (actions, bool) {
 	var failed *initError
-	if s.initFailed = errors.As(err, &failed); !s.initFailed || s.closed || i.lost || i.provisioned || s.waiters.retrying == 0 {
+	// Nothing can be run again in a sandbox that is gone, and so no start is insisted on.
+	s.initFailed = errors.As(err, &failed) && !i.lost
+	if !s.initFailed || s.closed || i.provisioned || s.waiters.retrying == 0 {
 		return actions{}, false
 	}
 	w := s.waiters.first
-	for !w.retries {
+	for w != nil && !(w.retries && s.take(w, i)) {
 		w = w.next
 	}
-	if !s.take(w, i) {
+	if w == nil {
 		return actions{}, false
 	}
 	s.waiters.remove(w)
@@ -51,6 +53,21 @@ func (s *state) lendFailed(now time.Time, i *instance, err error) (actions, bool
 	i.run++
 	s.lend(i, w)
 	return actions{grants: []delivery{{w, grant{inst: i}}}}, true
+}
+
+// insistent counts those who would be lent an instance whose init failed, and so
+// have it started while the revision backs off.
+func (s *state) insistent() int {
+	n := 0
+	if s.waiters.retrying == 0 {
+		return 0
+	}
+	for w := s.waiters.first; w != nil; w = w.next {
+		if w.retries && (w.took || w.warm) {
+			n++
+		}
+	}
+	return n
 }
 
 // triedAgain hears how the event ended that ran i's init again. An instance that

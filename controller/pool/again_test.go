@@ -154,3 +154,16 @@ func TestASandboxThatCannotBeMadeIsLentToNobody(t *testing.T) {
 		}
 	})
 }
+
+func TestAProvisionedInstanceWhoseInitFailsIsNotStartedInCircles(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBench(t, func(_ *Config, s *rouse.Settings) { s.Provisioned, s.MaxInstances = 1, 3 })
+		b.ready = failingInit
+		began := time.Now()
+		l := b.retrying(t)
+		if made := b.fake.Made(); made > 3 || time.Since(began) > time.Second {
+			t.Errorf("%d sandboxes were made in %s for one event", made, time.Since(began))
+		}
+		l.Release(rouse.ErrBroken)
+	})
+}

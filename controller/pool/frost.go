@@ -29,7 +29,7 @@ type chilled struct {
 // chill has i's processes stopped when nobody uses it. Only contract lambda has
 // it, whose instances are lent to one at a time: who is lent it thaws it.
 func (s *state) chill(i *instance, a actions) actions {
-	if s.settings.Freeze && i.idle() && !i.broken && i.frost == nil {
+	if s.settings.Freeze && i.idle() && !i.broken && !i.unfit && i.frost == nil {
 		i.frost = &frost{over: make(chan struct{})}
 		a.freezes = append(a.freezes, chilled{i, i.frost})
 	}
@@ -90,19 +90,51 @@ func (r *revision) thaw(ctx context.Context, i *instance, f *frost) (took time.D
 }
 
 // anew gives back an instance that could not be thawed, and waits for another
-// one, or for this one after a restart, unless w's caller has gone. A second time
-// is an Unavailable error.
+// one, or for this one after a restart, unless w's caller has gone.
 func (r *revision) anew(ctx context.Context, i *instance, w *waiter, err error) (*rouse.Lease, error) {
 	if ctx.Err() != nil {
-		r.release(i, w, nil) // and so it is stopped once more
+		r.release(i, w, nil)
 		return nil, ctx.Err()
 	}
 	r.pool.config.Log.Warn("continuing an instance failed; its process is started again", "function", r.rev.Function, "instance", i.id, "error", err)
-	r.release(i, w, rouse.ErrBroken)
-	if w.anew { // instances that were frozen meanwhile could keep it waiting for ever
-		return nil, &rouse.Error{Code: rouse.Unavailable, Message: "frozen instances could not be continued", RetryAfter: time.Second, Cause: err}
+	w.granted = make(chan grant, 1)
+	_, w.nested = rouse.Caller(ctx)
+	r.do(func(s *state, now time.Time) actions { return s.requeue(now, i, w) })
+	return r.await(ctx, w)
+}
+
+// requeue has w, with what concurrency it holds, wait again instead of using i,
+// which is started again and never frozen from then on: w meets each at most once
+// in that state. It waits before i is given back, so that i is kept for it.
+func (s *state) requeue(now time.Time, i *instance, w *waiter) actions {
+	w.frost, w.since, i.unfit = nil, now, true
+	if w.took || w.warm {
+		s.waiters.unshift(w) // nobody may wait for the concurrency of one who comes later
+	} else {
+		s.waiters.push(w)
 	}
-	return r.acquire(ctx, &waiter{size: w.size, warm: w.warm, retries: w.retries, anew: true})
+	a := s.release(now, i, true, false)
+	if s.closed && w.queued {
+		a = s.dismiss(w, errClosing, a)
+	}
+	return a
+}
+
+// returned gives i back after w's loan. If w left before it was thawed, it is
+// frozen still, and the next one thaws it; while there is none it is stopped once
+// more, since a thaw that was cut off may have done its work.
+func (s *state) returned(now time.Time, i *instance, w *waiter, broken bool) actions {
+	f := w.frost
+	if f == nil {
+		return s.release(now, i, broken, !w.warm)
+	}
+	w.frost, i.frost = nil, f
+	a := s.release(now, i, broken, false)
+	if s.settings.Freeze && i.idle() && i.frost == f && f.ended() {
+		i.frost = &frost{over: make(chan struct{}), stopped: f.stopped}
+		a.freezes = append(a.freezes, chilled{i, i.frost})
+	}
+	return a
 }
 
 // settleFrost waits until no stop of i's processes is under way: one that came

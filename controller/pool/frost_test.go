@@ -217,3 +217,59 @@ func TestAnAdoptedInstanceIsThawed(t *testing.T) {
 		b.acquire(t).Release(nil)
 	})
 }
+
+func TestARequestIsNeverLentAnInstanceThatIsFrozenAgainAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := freezing(t, nil)
+		b.fake.OnFreeze = delay[rouse.SandboxID](10 * time.Second) // longer than is waited for it
+		b.fake.OnThaw = delay[rouse.SandboxID](10 * time.Second)
+		l := b.acquire(t)
+		l.Release(nil)
+		synctest.Wait()
+		again := b.acquire(t)
+		if box := b.fake.Sandbox(again.Instance); box.Frozen() || box.Starts() != 2 {
+			t.Errorf("frozen %t, %d starts", box.Frozen(), box.Starts())
+		}
+		again.Release(nil)
+		synctest.Wait()
+		if b.Instances()[0].State != rouse.Ready {
+			t.Error("what cannot be continued is frozen again")
+		}
+	})
+}
+
+func TestWhoComesAfterOneThatLeftDuringAThawIsLentNothingFrozen(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := freezing(t, func(_ *Config, s *rouse.Settings) { s.MaxInstances = 1 })
+		b.fake.OnThaw = delay[rouse.SandboxID](time.Second)
+		b.acquire(t).Release(nil)
+		<-time.After(time.Minute / 2)
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		left := make(chan error, 1)
+		go func() {
+			_, err := b.Acquire(ctx, b.rev.ID, 0)
+			left <- err
+		}()
+		synctest.Wait()
+		lent := make(chan *rouse.Lease, 1)
+		go func() {
+			l, err := b.Acquire(t.Context(), b.rev.ID, 0)
+			if err != nil {
+				t.Error(err)
+			}
+			lent <- l
+		}()
+		synctest.Wait()
+		cancel()
+		if err := <-left; !errors.Is(err, context.Canceled) {
+			t.Errorf("who left: %v", err)
+		}
+		if l := <-lent; l != nil {
+			if b.fake.Sandbox(l.Instance).Frozen() || l.Tier != rouse.TierFrozen {
+				t.Errorf("lent frozen %t, from %s", b.fake.Sandbox(l.Instance).Frozen(), l.Tier)
+			}
+			l.Release(nil)
+		}
+	})
+}

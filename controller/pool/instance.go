@@ -17,6 +17,7 @@ type instance struct {
 	adopted     bool
 	broken      bool // its process is not to be given another request
 	again       bool // lent although its init failed: the event runs that again
+	unfit       bool // its processes could not be continued once, and are not stopped again
 	lost        bool // its sandbox is gone, so there is nothing to restart in
 	stopping    bool // its sandbox is being removed
 	run         int  // counts the starts of its process

@@ -266,6 +266,7 @@ func (w *world) checkNobodyStarves(id rouse.RevisionID) {
 		}
 	}
 	if starting != s.starting {
+		w.t.Fatalf("%d instances are starting, %d are counted", starting, s.starting)
 	}
 }
 

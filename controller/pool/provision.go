@@ -68,6 +68,16 @@ func (s *state) provisioned() int {
 	return n
 }
 
+// missing counts the provisioned instances to be started. While backing off there
+// are none: a start then is for one who runs its init again, and who is not lent
+// a provisioned instance that failed.
+func (s *state) missing(now time.Time) int {
+	if now.Before(s.retryAt) {
+		return 0
+	}
+	return max(s.want()-s.provisioned(), 0)
+}
+
 func (s *state) startingProvisioned() int {
 	n := 0
 	if s.settings.Provisioned == 0 {
@@ -93,7 +103,7 @@ func (s *state) comingApart(now time.Time) int {
 	if s.settings.Provisioned == 0 || s.settings.Concurrency != 1 || s.tokens.zero() {
 		return 0
 	}
-	n := s.startingProvisioned() + min(s.asked, max(s.want()-s.provisioned(), 0))
+	n := s.startingProvisioned() + min(s.asked, s.missing(now))
 	for i := range s.instances {
 		if i.provisioned && s.comesBack(now, i) {
 			n++

@@ -154,6 +154,7 @@ func (r *revision) lease(ctx context.Context, i *instance, w *waiter, since time
 	if err != nil {
 		return r.anew(ctx, i, w, err)
 	}
+	w.frost = nil
 	l := rouse.NewLease(func(err error) { r.release(i, w, err) })
 	l.Instance, l.Revision, l.Target = i.id, r.rev.ID, i.target
 	l.Settling = func() { r.answered(i, w) }
@@ -205,7 +206,7 @@ func (r *revision) release(i *instance, w *waiter, err error) {
 	idle, over, recovered, run := false, false, false, 0
 	r.do(func(s *state, now time.Time) actions {
 		again := i.again
-		a := s.release(now, i, broken, !w.warm)
+		a := s.returned(now, i, w, broken)
 		idle, over = i.idle(), i.state == rouse.Gone
 		recovered, run = again && i.state == rouse.Ready, i.run
 		return a

@@ -61,13 +61,12 @@ func (s *state) shortfall(now time.Time) int {
 	if now.Before(s.retryAt) {
 		insistent := 0
 		if s.initFailed {
-			insistent = s.waiters.retrying
+			insistent = s.insistent()
 		}
 		room = min(room, max(insistent-coming, 0))
 	}
 	// Provisioned places that are still to be filled, beyond those coming anyway.
-	missing := max(s.want()-s.provisioned(), 0)
-	need := max(scale.Places(s.usable(now), s.settings.Concurrency), missing+s.startingProvisioned())
+	need := max(scale.Places(s.usable(now), s.settings.Concurrency), s.missing(now)+s.startingProvisioned())
 	if s.probe {
 		need = max(need, 1)
 	}

@@ -138,7 +138,7 @@ func (s *state) cancel(now time.Time, w *waiter) (bool, actions) {
 // nobody needs the start any more; the permission then goes back.
 func (s *state) granted(now time.Time, sliced bool) actions {
 	s.asked--
-	provisioned := s.provisioned() < s.want()
+	provisioned := s.missing(now) > 0
 	needed := s.probe || s.usable(now) > s.starting*s.settings.Concurrency
 	if !provisioned && !needed {
 		return s.settle(now, actions{})
@@ -162,6 +162,7 @@ func (s *state) started(now time.Time, i *instance, timings []rouse.Timing) acti
 	s.attempts = 0
 	s.promote(i)
 	i.state, i.broken, i.ready, i.idleSince, i.timings = rouse.Ready, false, now, now, timings
+	i.frost = nil // a new process runs
 	s.offer(i)
 	return s.chill(i, s.settle(now, actions{}))
 }

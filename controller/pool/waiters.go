@@ -23,11 +23,10 @@ type waiter struct {
 	warm bool
 	// retries marks a call that runs an init again that failed.
 	retries bool
-	// anew marks a call whose first instance could not be thawed.
-	anew bool
 	// nested marks a call whose caller holds memory while it waits.
 	nested bool
-	// frost is what the instance has to be thawed of that was lent to it.
+	// frost is what the instance has to be thawed of that was lent to it; nil once
+	// that is done.
 	frost *frost
 
 	prev, next *waiter
@@ -52,7 +51,6 @@ type fifo struct {
 }
 
 func (q *fifo) push(w *waiter) {
-	w.queued = true
 	w.prev = q.last
 	if q.last != nil {
 		q.last.next = w
@@ -60,6 +58,23 @@ func (q *fifo) push(w *waiter) {
 		q.first = w
 	}
 	q.last = w
+	q.count(w)
+}
+
+// unshift puts back w, which was the first to be lent an instance.
+func (q *fifo) unshift(w *waiter) {
+	w.next = q.first
+	if q.first != nil {
+		q.first.prev = w
+	} else {
+		q.last = w
+	}
+	q.first = w
+	q.count(w)
+}
+
+func (q *fifo) count(w *waiter) {
+	w.queued = true
 	q.len++
 	q.bytes += w.size
 	if w.nested {
