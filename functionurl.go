@@ -15,9 +15,13 @@ type FunctionURL struct {
 // URLAuth says whose requests a function URL takes.
 type URLAuth string
 
-// URLAuthNone asks nobody who they are; the function's resource policy still
-// has to allow calls by everybody.
-const URLAuthNone URLAuth = "NONE"
+const (
+	// URLAuthNone asks nobody who they are; the function's resource policy still
+	// has to allow calls by everybody.
+	URLAuthNone URLAuth = "NONE"
+	// URLAuthIAM takes requests that are signed.
+	URLAuthIAM URLAuth = "AWS_IAM"
+)
 
 // URLMode says when a function URL's answer goes out.
 type URLMode string

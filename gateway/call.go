@@ -35,11 +35,17 @@ type Call struct {
 
 // URLCall is what tells a call by a function URL from others.
 type URLCall struct {
-	ID     string // the URL's
-	ARN    string // of what the URL is of, as the function is told
-	Stream bool   // the answer may go out as it comes
+	ID     string     // the URL's
+	ARN    string     // of what the URL is of, as the function is told
+	Stream bool       // the answer may go out as it comes
+	Caller *URLCaller // who signed the request; nil where nobody has to
 	// Head adds to the answer's header, just before that goes out.
 	Head func(http.Header)
+}
+
+// URLCaller is who signed a request, in AWS's words.
+type URLCaller struct {
+	KeyID, Account, ARN, UserID string
 }
 
 // Handler takes a call to its end. An error it returns has not been written to

@@ -93,6 +93,25 @@ func (d door) signed(front *awsfront.Front, next http.Handler) http.Handler {
 	})
 }
 
+// urlCaller is who signed a request to a function URL. What came out of a
+// sandbox has shown its token, and is not signed with one of our keys.
+func (p *platform) urlCaller(d door, w http.ResponseWriter, r *http.Request) (*gateway.URLCaller, error) {
+	if auth.Service(r) != "lambda" {
+		return nil, rouse.Errorf(rouse.Unauthorized, "not signed for lambda")
+	}
+	_, inside := r.Context().Value(visitorKey{}).(visitor)
+	id := auth.KeyID(r)
+	if d.auth != nil && !inside {
+		var err error
+		if id, err = d.auth.Signature(w, r); err != nil {
+			return nil, err
+		}
+	}
+	r.Header.Del("Authorization") // which the function has no use for but to misuse it
+	who := p.identity(r)
+	return &gateway.URLCaller{KeyID: id, Account: p.config.place().Account, ARN: who.ARN, UserID: who.UserID}, nil
+}
+
 // front answers what AWS services other than Lambda are asked.
 func (p *platform) openFront(own map[string]http.Handler) *awsfront.Front {
 	c := awsfront.Config{

@@ -3,14 +3,22 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
 // urlHandler answers with the event that it got, fails, or streams.
@@ -192,5 +200,76 @@ func TestAPublicURLNeedsNoKey(t *testing.T) {
 	}
 	if res, _ := again.ask("GET", again.url+"/fn/f/", "", nil); res.StatusCode != 401 {
 		t.Errorf("/fn/f/ without a key: %d", res.StatusCode)
+	}
+}
+
+func TestAURLWithIAMTakesWhatIsSigned(t *testing.T) {
+	for _, mode := range []string{"none", "keys"} {
+		t.Run(mode, func(t *testing.T) {
+			s := newURLServer(t)
+			s.lambda("PUT", "/2021-10-31/functions/f/url", `{"AuthType":"AWS_IAM"}`)
+			s.public("f") // which says nothing for this kind
+			u, err := url.Parse(s.at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.end()
+			again := &urlServer{server: serveIn(t, s.data, "--auth", mode)}
+			key := aws.Credentials{AccessKeyID: "any", SecretAccessKey: "any"}
+			if mode == "keys" {
+				b, err := os.ReadFile(filepath.Join(s.data, "first-key"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				key.AccessKeyID, key.SecretAccessKey, _ = strings.Cut(strings.TrimSpace(string(b)), ":")
+			}
+			stranger := aws.Credentials{AccessKeyID: key.AccessKeyID, SecretAccessKey: "another"}
+			for _, c := range []struct {
+				key           aws.Credentials
+				service, name string // of the error, "" for none
+				sent          string // instead of the body that was signed
+			}{
+				{key, "lambda", "", "body"},
+				{key, "s3", "AccessDeniedException", "body"},
+				{aws.Credentials{}, "", "AccessDeniedException", "body"},
+				{stranger, "lambda", map[string]string{"keys": "InvalidSignatureException"}[mode], "body"},
+				{key, "lambda", map[string]string{"keys": "InvalidSignatureException"}[mode], "more"},
+			} {
+				req, err := http.NewRequestWithContext(t.Context(), "POST", again.url+u.Path+"a%20b?x=1", strings.NewReader(c.sent))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if c.service != "" {
+					sum := sha256.Sum256([]byte("body"))
+					if err := v4.NewSigner().SignHTTP(t.Context(), c.key, req, hex.EncodeToString(sum[:]), c.service, "us-east-1", time.Now()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				res, err := http.DefaultClient.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				text, err := io.ReadAll(res.Body)
+				res.Body.Close()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if c.name != "" {
+					if res.StatusCode != 403 || res.Header.Get("X-Amzn-Errortype") != c.name || !strings.Contains(string(text), `"Message":`) {
+						t.Errorf("%s: %d %v %s, want %s", c.service, res.StatusCode, res.Header, text, c.name)
+					}
+					continue
+				}
+				var ev events.LambdaFunctionURLRequest
+				if err := json.Unmarshal(text, &ev); err != nil || res.StatusCode != 201 {
+					t.Fatalf("%d %s", res.StatusCode, text)
+				}
+				about := ev.RequestContext
+				if about.AccountID != "000000000000" || about.Authorizer == nil || about.Authorizer.IAM.AccessKey != c.key.AccessKeyID ||
+					about.Authorizer.IAM.UserARN != "arn:aws:iam::000000000000:root" || ev.Headers["authorization"] != "" {
+					t.Errorf("%s", text)
+				}
+			}
+		})
 	}
 }

@@ -357,6 +357,9 @@ func (p *platform) handler(stopping context.Context) http.Handler {
 	})
 	urls := functionurl.New(functionurl.Config{
 		Catalog: p.catalog, Next: gateway.Chain(calls.Handle, events...), Domains: c.Domain, Place: c.place(), MaxEvent: c.MaxEvent, Log: p.log,
+		Caller: func(w http.ResponseWriter, r *http.Request) (*gateway.URLCaller, error) {
+			return p.urlCaller(door, w, r)
+		},
 	})
 	sqs := sqsapi.New(sqsapi.Config{
 		Reader: p.queues, Writer: p.queues, Messages: p.queues, Leases: p.queues, Moves: p.queues,

@@ -19,14 +19,24 @@ func presigned(r *http.Request) bool {
 
 // Service is what a request's signature says that it is for: "lambda", "s3".
 // It is "" for one without, and costs little.
-func Service(r *http.Request) string {
+func Service(r *http.Request) string { return serviceOf(credential(r)) }
+
+// KeyID is the id of the key that a request says it was signed with, which says
+// nothing of whether it was. It is "" for one without a signature.
+func KeyID(r *http.Request) string {
+	id, _, _ := strings.Cut(credential(r), "/")
+	return id
+}
+
+// credential is a signature's: a key's id and the scope.
+func credential(r *http.Request) string {
 	header := r.Header.Get("Authorization")
 	if strings.HasPrefix(header, "AWS4-") {
 		_, credential, _ := strings.Cut(header, "Credential=")
 		if end := strings.IndexAny(credential, ", "); end >= 0 {
 			credential = credential[:end]
 		}
-		return serviceOf(credential)
+		return credential
 	}
 	if !presigned(r) {
 		return ""
@@ -35,7 +45,7 @@ func Service(r *http.Request) string {
 	if err != nil {
 		return ""
 	}
-	return serviceOf(values.Get("X-Amz-Credential"))
+	return values.Get("X-Amz-Credential")
 }
 
 // serviceOf is the part before the last of ID/DATE/REGION/SERVICE/aws4_request, and

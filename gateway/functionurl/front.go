@@ -25,7 +25,11 @@ type Catalog interface {
 type Config struct {
 	Catalog Catalog
 	// Next takes a call to its end: metrics, limit, hold, proxy.
-	Next     gateway.Handler
+	Next gateway.Handler
+	// Caller is who signed a request to a URL that asks for that. It may read the
+	// body, and then replaces it. An error that tells its AWS name by a method
+	// Reason is answered with that; any other means that nobody signed.
+	Caller   func(w http.ResponseWriter, r *http.Request) (*gateway.URLCaller, error)
 	Domains  []string // below which URLs are, besides localhost
 	Place    rouse.Place
 	MaxEvent rouse.Bytes
@@ -150,14 +154,19 @@ func (f *Front) serve(c *gateway.Call) error {
 	if err != nil {
 		return f.settle(c, head, err)
 	}
-	if fn.Lambda == nil || !allows(fn.Lambda.Policies[ref.Qualifier], url.Auth) {
-		refuse(c, head, http.StatusForbidden, "AccessDeniedException", body{"Message": forbidden})
+	if fn.Lambda == nil {
+		unknown(c)
+		return nil
+	}
+	who, refused := f.admit(c, fn.Lambda.Policies[ref.Qualifier], url.Auth)
+	if refused != nil {
+		refuse(c, head, http.StatusForbidden, refused.name, body{"Message": refused.message})
 		return nil
 	}
 	if rev.Spec.Contract != rouse.ContractLambda {
 		return f.settle(c, head, rouse.Errorf(rouse.FunctionError, "the function speaks HTTP and takes no events"))
 	}
 	c.Ref, c.Function, c.Revision, c.Path, c.Prefix = ref, fn, rev, path, prefix
-	c.URL = &gateway.URLCall{ID: id, ARN: f.Place.ARN(ref.Name, ref.Qualifier), Stream: url.Mode == rouse.URLStream, Head: head}
+	c.URL = &gateway.URLCall{ID: id, ARN: f.Place.ARN(ref.Name, ref.Qualifier), Stream: url.Mode == rouse.URLStream, Caller: who, Head: head}
 	return f.settle(c, head, f.Next(c))
 }

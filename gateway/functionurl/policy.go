@@ -3,12 +3,37 @@ package functionurl
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/gateway"
 )
 
 const forbidden = "Forbidden. The function's resource policy must allow lambda:InvokeFunctionUrl to principal * for this URL; " +
 	"AddPermission with FunctionUrlAuthType NONE does that"
+
+// refusal is why a call may not go in.
+type refusal struct{ name, message string }
+
+// admit asks a caller what a URL's AuthType says: everybody's calls need a
+// statement of the policy, and those that are signed come from the account that
+// the function belongs to, which may do everything.
+func (f *Front) admit(c *gateway.Call, policy []rouse.Statement, kind rouse.URLAuth) (*gateway.URLCaller, *refusal) {
+	if kind != rouse.URLAuthIAM {
+		if !allows(policy, kind) {
+			return nil, &refusal{"AccessDeniedException", forbidden}
+		}
+		return nil, nil
+	}
+	who, err := f.Caller(c.Writer, c.Request)
+	if err == nil {
+		return who, nil
+	}
+	if e, ok := err.(interface{ Reason() string }); ok {
+		return nil, &refusal{e.Reason(), strings.TrimPrefix(err.Error(), e.Reason()+": ")}
+	}
+	return nil, &refusal{"AccessDeniedException", "Forbidden. This URL takes requests that are signed for the service lambda."}
+}
 
 // allows says whether a resource policy lets everybody call a URL.
 func allows(policy []rouse.Statement, auth rouse.URLAuth) bool {

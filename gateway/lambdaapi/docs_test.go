@@ -15,12 +15,10 @@ var update = flag.Bool("update", false, "write docs/lambda.md's table anew")
 // partial says what is missing of operations that are built in part.
 var partial = map[string]string{
 	"CreateFunction":              "code from ZipFile and ImageUri; refused settings are named above",
-	"CreateFunctionUrlConfig":     "AuthType NONE",
 	"PublishLayerVersion":         "content from ZipFile",
 	"PutRuntimeManagementConfig":  "Auto only",
 	"UpdateFunctionCode":          "code from ZipFile and ImageUri",
 	"UpdateFunctionConfiguration": "refused settings are named above",
-	"UpdateFunctionUrlConfig":     "AuthType NONE",
 }
 
 // invoking are the operations that have no entry in handlers.

@@ -215,12 +215,8 @@ func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.00
 
 // apply changes u to what was given. Of CORS that is always the whole.
 func (in *urlInput) apply(u *rouse.FunctionURL) error {
-	switch in.AuthType {
-	case "":
-	case rouse.URLAuthNone:
+	if in.AuthType != "" {
 		u.Auth = in.AuthType
-	default:
-		return unsupported("AuthType "+string(in.AuthType), "nobody's signature would be verified; use NONE")
 	}
 	if in.InvokeMode != "" {
 		u.Mode = in.InvokeMode

@@ -36,7 +36,6 @@ func TestFunctionURLsAsAWSWordsThem(t *testing.T) {
 	step("GET", "/2021-10-31/functions/nobody/urls", "", 404, nobody)
 	step("POST", url, "{}", 400, "Value null at 'authType' failed to satisfy constraint: Member must not be null")
 	step("POST", url, `{"AuthType":"ALL"}`, 400, "Member must satisfy enum value set")
-	step("POST", url, `{"AuthType":"AWS_IAM"}`, 400, "InvalidParameterValueException", "AuthType AWS_IAM is not available")
 	step("POST", url+"?Qualifier=1", none, 400, "at 'qualifier' failed to satisfy constraint")
 	step("POST", url+"?Qualifier=$LATEST", none, 400, "at 'qualifier' failed to satisfy constraint")
 	step("POST", url+"?Qualifier=none", none, 404, nobody)
@@ -56,7 +55,7 @@ func TestFunctionURLsAsAWSWordsThem(t *testing.T) {
 		"Failed to create function url config for [functionArn = arn:aws:lambda:us-east-1:000000000000:function:f]. Error message:  FunctionUrlConfig exists for this Lambda function")
 	step("GET", url, "", 200, address, "CreationTime", "LastModifiedTime")
 	step("PUT", url, `{"InvokeMode":"RESPONSE_STREAM"}`, 200, address, `"InvokeMode":"RESPONSE_STREAM"`, `"AllowOrigins":["https://a.example"]`)
-	step("PUT", url, `{"AuthType":"AWS_IAM"}`, 400, "AuthType AWS_IAM is not available")
+	step("PUT", url, `{"AuthType":"AWS_IAM"}`, 200, `"AuthType":"AWS_IAM"`, `"InvokeMode":"RESPONSE_STREAM"`)
 	if text := step("PUT", url, `{"Cors":{}}`, 200, address); strings.Contains(text, "Cors") {
 		t.Errorf("empty settings leave %s", text)
 	}

@@ -184,10 +184,16 @@ func appendContext(b []byte, c *gateway.Call, account string, from origin, now t
 	api := string(c.Ref.Name)
 	if c.URL != nil {
 		account, api, label = "anonymous", c.URL.ID, c.URL.ID
+		if c.URL.Caller != nil {
+			account = c.URL.Caller.Account
+		}
 	}
 	b = append(b, `,"requestContext":{"accountId":"`...)
 	b = append(append(b, account...), `","apiId":`...)
 	b = appendJSON(b, api)
+	if c.URL != nil && c.URL.Caller != nil {
+		b = appendCaller(b, c.URL.Caller)
+	}
 	b = append(b, `,"domainName":`...)
 	b = appendJSON(b, domain)
 	b = append(b, `,"domainPrefix":`...)
@@ -209,6 +215,21 @@ func appendContext(b []byte, c *gateway.Call, account string, from origin, now t
 	b = append(b, `","timeEpoch":`...)
 	b = strconv.AppendInt(b, now.UnixMilli(), 10)
 	return append(b, '}')
+}
+
+// appendCaller appends who signed a request, as function URLs tell it.
+func appendCaller(b []byte, who *gateway.URLCaller) []byte {
+	b = append(b, `,"authentication":null,"authorizer":{"iam":{"accessKey":`...)
+	b = appendJSON(b, who.KeyID)
+	b = append(b, `,"accountId":`...)
+	b = appendJSON(b, who.Account)
+	b = append(b, `,"callerId":`...)
+	b = appendJSON(b, who.UserID)
+	b = append(b, `,"cognitoIdentity":null,"principalOrgId":null,"userArn":`...)
+	b = appendJSON(b, who.ARN)
+	b = append(b, `,"userId":`...)
+	b = appendJSON(b, who.UserID)
+	return append(b, `}}`...)
 }
 
 // textual says whether a body may be put into the event as it is. As on AWS
