@@ -273,3 +273,30 @@ func TestWhoComesAfterOneThatLeftDuringAThawIsLentNothingFrozen(t *testing.T) {
 		}
 	})
 }
+
+func TestARestartWaitsForTheFreezeUnderWay(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := freezing(t, nil)
+		b.fake.OnFreeze = delay[rouse.SandboxID](time.Second)
+		l := b.acquire(t)
+		l.Release(nil)
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		left := make(chan error, 1)
+		go func() {
+			_, err := b.Acquire(ctx, b.rev.ID, 0)
+			left <- err
+		}()
+		synctest.Wait()
+		b.fake.Sandbox(l.Instance).End(rouse.Exit{Code: 1})
+		synctest.Wait()
+		cancel()
+		<-left
+		again := b.acquire(t)
+		<-time.After(2 * time.Second)
+		if b.fake.Sandbox(again.Instance).Frozen() {
+			t.Error("frozen in use")
+		}
+		again.Release(nil)
+	})
+}

@@ -151,6 +151,7 @@ func (r *revision) ready(i *instance) error {
 
 // restart starts i's process again in the same sandbox, so that /tmp survives.
 func (r *revision) restart(i *instance) {
+	r.settleFrost(i)
 	clock := stopwatch{last: time.Now()}
 	err := func() error {
 		ctx, cancel := context.WithTimeout(r.pool.life, makeTimeout)
