@@ -259,7 +259,10 @@ func (t *Target) kill(inv *invocation, err *rouse.Error) {
 	}
 	t.mu.Unlock()
 	if t.ep.Memory != nil {
-		inv.peak = t.ep.Memory() // while there is something to measure
+		peak := t.ep.Memory() // while there is something to measure
+		t.mu.Lock()
+		inv.peak = peak
+		t.mu.Unlock()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), killTime)
 	defer cancel()

@@ -70,7 +70,7 @@ func (t *Target) finish(inv *invocation) {
 // measure is what an event took that is over.
 func (t *Target) measure(inv *invocation) (r rouse.Report) {
 	t.mu.Lock()
-	from := inv.handed
+	from, peak := inv.handed, inv.peak
 	if !t.o.Provisioned {
 		r.Init = inv.init
 	}
@@ -87,8 +87,8 @@ func (t *Target) measure(inv *invocation) (r rouse.Report) {
 	// A run that has ended is not measured any more, but its end was.
 	var e *rouse.Error
 	switch {
-	case inv.peak > 0:
-		r.MaxMemory = inv.peak
+	case peak > 0:
+		r.MaxMemory = peak
 	case errors.As(inv.err, &e) && e.Exit != nil:
 		r.MaxMemory = e.Exit.PeakMemory
 	case t.ep.Memory != nil:
