@@ -15,11 +15,12 @@ import (
 	"github.com/rousehq/rouse"
 )
 
-// firstProcess is the pid of a container's agent, as the host sees it.
+// firstProcess is the pid of a container's agent, as the host sees it; 0 when
+// the container has gone.
 func (e *engine) firstProcess(id string) int {
 	e.t.Helper()
 	var c struct{ State struct{ Pid int } }
-	if err := json.Unmarshal(e.call("GET", "/containers/"+id+"/json", nil, 200), &c); err != nil {
+	if err := json.Unmarshal(e.call("GET", "/containers/"+id+"/json", nil, 200, 404), &c); err != nil {
 		e.t.Fatal(err)
 	}
 	return c.State.Pid

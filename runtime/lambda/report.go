@@ -197,24 +197,32 @@ func (t *Target) sayInitReport(took time.Duration, phase, status string) {
 // runtimeDone tells subscribers that the process asks for its next event: some
 // extensions wait for that before they do.
 func (t *Target) runtimeDone() {
-	if t.subs.Load() == nil {
-		return
-	}
 	t.mu.Lock()
-	inv, began, phase, initial := t.current, t.began, t.initPhase(), t.phase == started || t.phase == restoring
+	inv, initial := t.current, t.phase == started || t.phase == restoring
 	if inv != nil && !inv.ended {
 		inv = nil // a poll that is about to be refused
 	}
+	subs := t.subs.Load()
+	var done map[string]any
+	if initial {
+		t.polled = time.Now()
+		done = t.initRuntimeDone()
+	}
 	t.mu.Unlock()
 	switch {
+	case subs == nil:
 	case initial:
-		t.emit("platform.initRuntimeDone", func() map[string]any {
-			return map[string]any{"initializationType": t.initType(), "phase": phase, "status": "success",
-				"metrics": map[string]any{"durationMs": millis(time.Since(began))}}
-		})
+		t.send("platform", *subs, stamped("platform.initRuntimeDone", done))
 	case inv != nil:
 		t.emitDone(inv, "success", time.Since(inv.handed))
 	}
+}
+
+// initRuntimeDone is what subscribers are told of the process' part of the init.
+// The caller holds mu.
+func (t *Target) initRuntimeDone() map[string]any {
+	return map[string]any{"initializationType": t.initType(), "phase": t.initPhase(), "status": "success",
+		"metrics": map[string]any{"durationMs": millis(t.polled.Sub(t.began))}}
 }
 
 // emitDone tells of the end of an event in the process, once.

@@ -95,6 +95,7 @@ type Target struct {
 	rested       bool          // the init is over
 	again        bool          // the init runs within an event
 	began        time.Time     // when the init did
+	polled       time.Time     // when the process first did; zero until then
 	init         time.Duration // how long it took, until an event has reported it
 	measured     reading       // of its memory
 }
@@ -231,7 +232,7 @@ func (t *Target) reset(again bool) {
 	then := t.forget(errReset)
 	t.phase, t.exit, t.ending = started, nil, false
 	t.inited, t.initErr = make(chan struct{}), nil
-	t.began, t.init, t.rested, t.ext, t.again = time.Now(), 0, false, extensions{}, again
+	t.began, t.polled, t.init, t.rested, t.ext, t.again = time.Now(), time.Time{}, 0, false, extensions{}, again
 	t.mu.Unlock()
 	then()
 }

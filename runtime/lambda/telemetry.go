@@ -184,21 +184,22 @@ func (t *Target) subscribe(s *subscription, port int) {
 	}
 	all = append(all, s)
 	t.subs.Store(&all)
-	phase := t.initPhase()
+	phase, polled := t.initPhase(), !t.polled.IsZero()
+	done := t.initRuntimeDone()
 	ctx := t.telemetryContext()
 	t.work.Go(func() { s.run(ctx) }) // under mu and before closed: Close waits
 	t.mu.Unlock()
 	t.o.Output.Follow(t.printed)
-	for _, of := range []struct {
-		kind   string
-		record map[string]any
-	}{
-		{"platform.initStart", map[string]any{
-			"initializationType": t.initType(), "phase": phase, "functionName": t.o.Function, "functionVersion": t.o.Version,
-		}},
-		{"platform.telemetrySubscription", map[string]any{"name": s.name, "state": "Subscribed", "types": sortedKeys(s.types)}},
-	} {
-		t.emit(of.kind, func() map[string]any { return of.record })
+	// What it has missed of the init comes late, but comes.
+	own := []*subscription{s}
+	t.send("platform", own, stamped("platform.initStart", map[string]any{
+		"initializationType": t.initType(), "phase": phase, "functionName": t.o.Function, "functionVersion": t.o.Version,
+	}))
+	t.emit("platform.telemetrySubscription", func() map[string]any {
+		return map[string]any{"name": s.name, "state": "Subscribed", "types": sortedKeys(s.types)}
+	})
+	if polled {
+		t.send("platform", own, stamped("platform.initRuntimeDone", done))
 	}
 }
 
