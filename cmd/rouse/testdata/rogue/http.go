@@ -47,7 +47,12 @@ var rude = map[string]func(net.Conn){
 	"garbage": func(nc net.Conn) { fmt.Fprint(nc, "\x00\xffnot HTTP at all\r\n\r\n"); nc.Close() },
 	"slam":    func(nc net.Conn) { nc.Close() },
 	"headers": func(nc net.Conn) {
-		fmt.Fprint(nc, "HTTP/1.1 200 OK\r\n"+strings.Repeat("X-Filler: "+strings.Repeat("x", 1000)+"\r\n", 20<<10))
+		// Line by line: at once they would be more than the function's memory.
+		line := "X-Filler: " + strings.Repeat("x", 1000) + "\r\n"
+		_, err := fmt.Fprint(nc, "HTTP/1.1 200 OK\r\n")
+		for n := 0; n < 20<<10 && err == nil; n++ {
+			_, err = fmt.Fprint(nc, line)
+		}
 		nc.Close()
 	},
 	"cut": func(nc net.Conn) {
