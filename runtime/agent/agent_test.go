@@ -17,6 +17,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/rousehq/rouse/runtime/wire"
 )
 
@@ -372,13 +374,29 @@ func (h *host) children() (pids []int) {
 	return pids
 }
 
+// endNow kills a process and waits until it has let go of all that it had.
+func endNow(pid int) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return // it has ended
+	}
+	defer unix.Close(fd)
+	_ = unix.Kill(pid, unix.SIGKILL)
+	ended := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for {
+		if _, err := unix.Poll(ended, -1); err != unix.EINTR {
+			return
+		}
+	}
+}
+
 func TestTheFirstStartTakesTheLauncherThatStandsBy(t *testing.T) {
 	for name, c := range map[string]struct {
 		before func(pid int)
 		same   bool
 	}{
 		"alive":  {func(int) {}, true},
-		"killed": {func(pid int) { _ = syscall.Kill(pid, syscall.SIGKILL) }, false},
+		"killed": {endNow, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t).welcome()
