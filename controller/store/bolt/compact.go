@@ -24,12 +24,13 @@ const (
 func (s *Space) Size() (file, free int64) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	stats := s.db.Stats()
-	page := int64(s.db.Info().PageSize)
+	// The library's Info would tell the size of a page, too, but touches the
+	// mapped file without a lock, and faults while a writer maps it anew.
+	free = int64(s.db.Stats().FreeAlloc)
 	if info, err := os.Stat(s.path); err == nil {
 		file = info.Size()
 	}
-	return file, int64(stats.FreePageN+stats.PendingPageN) * page
+	return file, free
 }
 
 // Compact copies what is there into a new file that takes the old one's place,

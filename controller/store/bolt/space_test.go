@@ -139,6 +139,30 @@ func TestCompactingLosesNothingThatIsWrittenMeanwhile(t *testing.T) {
 	}
 }
 
+func TestTheSizeCanBeAskedForWhileTheFileGrows(t *testing.T) {
+	s := openTestSpace(t, filepath.Join(t.TempDir(), "events.db"))
+	grown := make(chan struct{})
+	go func() {
+		defer close(grown)
+		for i := range 40 { // past the size that is mapped at first, several times
+			putKey(t, s, fmt.Sprintf("key %d", i), 256<<10)
+		}
+	}()
+	for asked := false; ; asked = true {
+		file, free := s.Size()
+		if file <= 0 || free < 0 || free > file {
+			t.Errorf("a file of %d bytes holds %d free ones", file, free)
+		}
+		select {
+		case <-grown:
+			if asked {
+				return
+			}
+		default:
+		}
+	}
+}
+
 func TestACompactionThatIsGivenUpChangesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.db")
 	s := openTestSpace(t, path)
