@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,9 +26,6 @@ import (
 // writers is how many clients accept jobs at once.
 const writers = 64
 
-// payload is what they send.
-var payload = append(append([]byte{'"'}, bytes.Repeat([]byte("x"), 1022)...), '"')
-
 // asyncAccept compares how many jobs are accepted with how many values of the
 // same size the bare store takes, by as many writers, each waiting for its commit.
 func asyncAccept(ctx context.Context, l *lab) (results []result, err error) {
@@ -46,17 +41,13 @@ func asyncAccept(ctx context.Context, l *lab) (results []result, err error) {
 	if err := p.deploy(ctx, "later", spec, rouse.DefaultSettings()); err != nil {
 		return nil, err
 	}
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: writers}}
-	defer client.CloseIdleConnections()
-	url := p.Server() + "/api/v1/functions/later/jobs?delay=8000h" // accepted, not run
+	jobs := front{url: p.Server() + "/api/v1/functions/later/jobs?delay=8000h"} // accepted, not run
 
 	sides := []string{"bare store", "Go API", "HTTP"}
 	s, err := alternate(l.rounds, sides, func(side string) (float64, error) {
 		if side == "HTTP" {
-			return rate(l.slice, func(int) error {
-				_, err := post(ctx, client, url, payload, http.StatusAccepted)
-				return err
-			})
+			got, err := l.wrk(ctx, jobs, writers)
+			return got.rate, err
 		}
 		e, space, end, err := l.engine(ctx, "accept-"+strings.ReplaceAll(side, " ", "-"), nil)
 		if err != nil {
@@ -69,7 +60,7 @@ func asyncAccept(ctx context.Context, l *lab) (results []result, err error) {
 		var n atomic.Uint64
 		return rate(l.slice, func(int) error {
 			key := binary.BigEndian.AppendUint64([]byte{'~'}, n.Add(1))
-			return space.Update(ctx, func(tx store.Tx) error { tx.Put(key, payload); return nil })
+			return space.Update(ctx, func(tx store.Tx) error { tx.Put(key, body); return nil })
 		})
 	})
 	if err != nil {
@@ -143,7 +134,7 @@ func (invoker) Capacity(rouse.FunctionName) async.Capacity {
 }
 
 func submit(ctx context.Context, e *async.Engine, delay time.Duration) error {
-	_, _, err := e.Submit(ctx, rouse.JobRequest{Ref: rouse.Ref{Name: "later", Qualifier: rouse.Latest}, Payload: payload, Delay: delay})
+	_, _, err := e.Submit(ctx, rouse.JobRequest{Ref: rouse.Ref{Name: "later", Qualifier: rouse.Latest}, Payload: body, Delay: delay})
 	return err
 }
 
@@ -160,7 +151,7 @@ func asyncLone(ctx context.Context, l *lab) ([]result, error) {
 	for i := range n {
 		key := binary.BigEndian.AppendUint64([]byte{'~'}, uint64(i))
 		at := time.Now()
-		if err := space.Update(ctx, func(tx store.Tx) error { tx.Put(key, payload); return nil }); err != nil {
+		if err := space.Update(ctx, func(tx store.Tx) error { tx.Put(key, body); return nil }); err != nil {
 			return nil, err
 		}
 		s["commit"] = append(s["commit"], milliseconds(time.Since(at)))
