@@ -20,7 +20,7 @@ import (
 // Client reads from registries. Its methods may be called at once from many
 // goroutines.
 type Client struct {
-	transport http.RoundTripper
+	transport safe
 	keys      authn.Keychain
 	platform  v1.Platform
 	stall     time.Duration // a connection that brings nothing for so long is given up
@@ -29,7 +29,7 @@ type Client struct {
 // New returns a client for images that run on this machine.
 func New() *Client {
 	return &Client{
-		transport: safe{&http.Transport{
+		transport: safe{&hosts{dir: certificates, plain: &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
 			DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 			ForceAttemptHTTP2:     true,
@@ -37,7 +37,7 @@ func New() *Client {
 			ResponseHeaderTimeout: 30 * time.Second,
 			IdleConnTimeout:       30 * time.Second,
 			MaxIdleConnsPerHost:   8,
-		}},
+		}}},
 		keys:     authn.DefaultKeychain,
 		platform: v1.Platform{OS: "linux", Architecture: runtime.GOARCH},
 		stall:    30 * time.Second,
@@ -45,11 +45,7 @@ func New() *Client {
 }
 
 // CloseIdle closes the connections that nothing is read from just now.
-func (c *Client) CloseIdle() {
-	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
-		t.CloseIdleConnections()
-	}
-}
+func (c *Client) CloseIdle() { c.transport.CloseIdleConnections() }
 
 // Login is how to prove to a registry who asks.
 type Login struct {
@@ -108,14 +104,14 @@ func parse(ref string) (name.Reference, error) {
 
 // safe refuses to speak in the clear to other hosts, whatever they ask for: the
 // requests carry credentials. Blobs that a registry redirects to have digests.
-type safe struct{ *http.Transport }
+type safe struct{ *hosts }
 
 func (s safe) RoundTrip(r *http.Request) (*http.Response, error) {
 	redirected := r.Response != nil && r.Header.Get("Authorization") == ""
 	if r.URL.Scheme != "https" && !redirected && !isLoopback(r.URL.Hostname()) {
 		return nil, fmt.Errorf("%s speaks no TLS, which only a registry on this host need not", r.URL.Host)
 	}
-	return s.Transport.RoundTrip(r)
+	return s.hosts.RoundTrip(r)
 }
 
 func isLoopback(host string) bool {

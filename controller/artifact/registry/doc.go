@@ -5,6 +5,7 @@
 //
 // Who may read what is as Docker's own client has it: `docker login` writes a
 // file, config.json in DOCKER_CONFIG or ~/.docker, which is read anew for every
-// image, the credential helpers that it names included. A registry is spoken to
-// over TLS, except on this host's own loopback.
+// image, the credential helpers that it names included. So are the certificates
+// in /etc/docker/certs.d. A registry is spoken to over TLS, except on this host's
+// own loopback.
 package registry

@@ -52,6 +52,7 @@ func (c *Client) Resolve(ctx context.Context, ref string) (*Image, error) {
 		return nil, err
 	}
 	repo := parsed.Context()
+	c.transport.renew(repo.RegistryStr())
 	who, err := c.credentials(ctx, repo)
 	if err != nil {
 		return nil, err

@@ -444,7 +444,7 @@ func TestOtherHostsAreNotSpokenToInTheClear(t *testing.T) {
 	newHouse(t)
 	asked := false
 	c := New()
-	c.transport.(safe).DialContext = func(context.Context, string, string) (net.Conn, error) {
+	c.transport.plain.DialContext = func(context.Context, string, string) (net.Conn, error) {
 		asked = true
 		return nil, errors.New("no way there")
 	}
