@@ -58,7 +58,7 @@ func TestAStartUsesNothingBetterThanItIsGiven(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := d.Cells().Ready
-		if _, cold := takes(t, d, python("json"), rouse.TierCold).(late); !cold || d.Cells().Ready != before {
+		if s := takes(t, d, python("json"), rouse.TierCold).(lent); !s.late || d.Cells().Ready != before {
 			t.Errorf("a start from nothing used a spare: %d were ready, %d are", before, d.Cells().Ready)
 		}
 		if s := takes(t, d, python("json"), rouse.TierCell); d.Cells().Zygotes != 1 || d.Cells().Ready != before-1 {

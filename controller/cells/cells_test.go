@@ -85,10 +85,7 @@ func make1(t *testing.T, d *Driver, c driver.Class) *drivertest.FakeSandbox {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l, ok := s.(late); ok {
-		s = l.Sandbox
-	}
-	return s.(*drivertest.FakeSandbox)
+	return s.(lent).Sandbox.(*drivertest.FakeSandbox)
 }
 
 // pass lets time go by, and what it brings about happen.
@@ -162,8 +159,7 @@ func TestEachSpareIsHandedOutOnce(t *testing.T) {
 					t.Errorf("%s was handed out twice", s.ID())
 				}
 				seen[s.ID()] = true
-				_, isLate := s.(late)
-				tiers[isLate]++
+				tiers[s.(lent).late]++
 			})
 		}
 		all.Wait()
@@ -263,6 +259,47 @@ func TestRefillingWaitsForTheStartsFromSpares(t *testing.T) {
 		pass(settle)
 		if c := d.Cells(); c.Ready != 2 {
 			t.Errorf("cells %+v, want 2 ready beside a slow start", c)
+		}
+	})
+}
+
+func TestRefillingWaitsForSandboxesThatEndAndNotForEver(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		inner := &maker{}
+		d := open(t, inner, 2)
+		release := make(chan struct{})
+		inner.OnStop = func(context.Context, rouse.SandboxID) error { <-release; return nil }
+		ctx, started := context.WithCancel(t.Context())
+		var ending sync.WaitGroup
+		for range 2 {
+			s, err := d.Make(ctx, plain)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ending.Go(func() {
+				if err := s.Stop(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		started()
+		pass(cleanup / 2)
+		for want := range 3 { // one in a while
+			if c := d.Cells(); c.Ready != want {
+				t.Errorf("cells %+v, want %d while others end", c, want)
+			}
+			pass(cleanup)
+		}
+		taken := make1(t, d, plain)
+		pass(cleanup / 2)
+		if c := d.Cells(); c.Ready != 1 {
+			t.Errorf("cells %+v, want 1 while others end", c)
+		}
+		close(release)
+		ending.Wait()
+		pass(time.Millisecond)
+		if c := d.Cells(); c.Ready != 2 || taken.Gone() {
+			t.Errorf("cells %+v, want 2 when all have ended", c)
 		}
 	})
 }

@@ -5,8 +5,8 @@
 // its owner destroys it after use; a spare that dies is replaced. How many there
 // are of each class follows recent demand (package scale), within a number that
 // the operator sets. Refilling never stands in a request's way: it waits while
-// sandboxes are made for requests and while those start that have taken a cell,
-// unless they take long, and makes one at a time.
+// sandboxes are made for requests, while those start that have taken a cell and
+// while used sandboxes end, unless either takes long, and makes one at a time.
 //
 // While several revisions want spares of a kind, none gets more than half of
 // them (share). Spares pay for their memory from a budget that the pool keeps, and

@@ -106,43 +106,29 @@ func (d *Driver) Make(ctx context.Context, c driver.Class) (driver.Sandbox, erro
 func (d *Driver) MakeFor(ctx context.Context, c driver.Class, holder rouse.RevisionID, from rouse.Tier) (driver.Sandbox, error) {
 	if from == "" || from == rouse.TierZygote {
 		if s := d.spareZygote(ctx, c, holder); s != nil {
-			return s, nil
+			return lent{Sandbox: s, d: d}, nil
 		}
 	}
 	class, ok := d.inner.CellFor(ctx, c)
 	if ok && from != rouse.TierCold {
 		if s := d.take(ctx, class, holder); s != nil {
-			return s, nil
+			return lent{Sandbox: s, d: d}, nil
 		}
 	}
 	d.do(func(s *stock) { s.busy++ })
 	defer d.do(func(s *stock) { s.busy-- })
 	if !ok {
-		return d.inner.Make(ctx, c)
+		class = c
 	}
 	made, err := d.inner.Make(ctx, class)
-	if err == nil {
-		return late{made}, nil
+	if ok && err != nil && ctx.Err() == nil && rouse.CodeOf(err) != rouse.Unavailable { // a container would fare no better
+		d.Log.Warn("a cell could not be made; a container is made instead", "error", err)
+		made, err = d.inner.Make(ctx, c)
 	}
-	if ctx.Err() != nil || rouse.CodeOf(err) == rouse.Unavailable { // a container would fare no better
+	if err != nil {
 		return nil, err
 	}
-	d.Log.Warn("a cell could not be made; a container is made instead", "error", err)
-	return d.inner.Make(ctx, c)
-}
-
-// late is a cell that was made while a request waited.
-type late struct{ driver.Sandbox }
-
-var _ driver.Placed = late{}
-
-// Placed says that the start had nothing to begin with.
-func (l late) Placed() (rouse.Tier, time.Duration) {
-	var took time.Duration
-	if p, ok := l.Sandbox.(driver.Placed); ok {
-		_, took = p.Placed()
-	}
-	return rouse.TierCold, took
+	return lent{Sandbox: made, d: d, late: true}, nil
 }
 
 // List is the inner driver's, without the spares that an earlier process made:
@@ -243,21 +229,4 @@ func (d *Driver) take(ctx context.Context, c driver.Class, holder rouse.Revision
 	}
 	d.give(paid)
 	return taken
-}
-
-// pay takes what a spare is thought to weigh from the budget.
-func (d *Driver) pay(c driver.Class) (paid rouse.Bytes, ok bool) {
-	d.mu.Lock()
-	budget, weight := d.budget, d.stock.weight(c)
-	d.mu.Unlock()
-	if budget == nil {
-		return 0, true
-	}
-	return weight, budget.Take(weight)
-}
-
-func (d *Driver) give(paid rouse.Bytes) {
-	if paid > 0 {
-		d.budget.Give(paid)
-	}
 }

@@ -63,6 +63,7 @@ func (d *Driver) add(c driver.Class, paid rouse.Bytes) {
 	defer cancel()
 	sandbox, err := d.inner.Make(ctx, c)
 	failures := 0
+	one := &spare{sandbox: sandbox, paid: paid}
 	d.mu.Lock()
 	k := d.stock.kinds[c]
 	k.making--
@@ -74,11 +75,11 @@ func (d *Driver) add(c driver.Class, paid rouse.Bytes) {
 		failures = d.stock.failures
 	} else {
 		d.stock.failures = 0
-		d.keep(k, &spare{sandbox: sandbox, paid: paid})
+		d.keep(k, one)
 	}
 	d.mu.Unlock()
 	if err == nil {
-		d.weigh(c, sandbox)
+		d.weigh(c, one)
 		return
 	}
 	d.give(paid)
@@ -97,21 +98,6 @@ func (d *Driver) keep(k *kind, one *spare) {
 	d.watch(one)
 }
 
-// weigh notes what a spare takes, for the next ones.
-func (d *Driver) weigh(c driver.Class, s driver.Sandbox) {
-	w, ok := s.(driver.Weighed)
-	if !ok {
-		return
-	}
-	if weight := w.Weight(); weight > 0 {
-		d.mu.Lock()
-		if k := d.stock.kinds[c]; k != nil {
-			k.weight = weight
-		}
-		d.mu.Unlock()
-	}
-}
-
 // reclaim takes over a spare of an earlier process, or removes it.
 func (d *Driver) reclaim(s driver.Sandbox, unused driver.Reclaimer) {
 	ctx, cancel := context.WithTimeout(d.life, reclaimTimeout)
@@ -121,14 +107,15 @@ func (d *Driver) reclaim(s driver.Sandbox, unused driver.Reclaimer) {
 	if err == nil {
 		paid, ok = d.pay(class)
 	}
+	one := &spare{sandbox: s, paid: paid}
 	d.do(func(st *stock) {
 		st.reclaiming--
 		if ok {
-			d.keep(st.kind(class, time.Now()), &spare{sandbox: s, paid: paid})
+			d.keep(st.kind(class, time.Now()), one)
 		}
 	})
 	if ok {
-		d.weigh(class, s)
+		d.weigh(class, one)
 		return
 	}
 	if err != nil {
@@ -146,12 +133,8 @@ func (d *Driver) watch(one *spare) {
 		if one.sandbox.Wait(ctx) != nil {
 			return
 		}
-		mine := false
-		d.do(func(s *stock) { mine = s.drop(one) })
-		if mine {
-			d.give(one.paid)
+		if d.discard(one) {
 			d.Log.Info("a spare cell ended by itself", "sandbox", one.sandbox.ID())
-			d.remove(one.sandbox)
 		}
 	})
 }

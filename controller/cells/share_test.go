@@ -101,7 +101,7 @@ func TestASecondFunctionFindsASpareBesideABurst(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, isLate := s.(late); isLate {
+			if s.(lent).late {
 				return rouse.TierCold
 			}
 			return rouse.TierCell
@@ -227,4 +227,75 @@ func TestSparesOfAnEarlierProcessAreTakenOver(t *testing.T) {
 			t.Errorf("%d are left: %v", inner.Live(), err)
 		}
 	})
+}
+
+// heavy is a sandbox of so many bytes.
+type heavy struct {
+	driver.Sandbox
+	weight rouse.Bytes
+}
+
+func (h heavy) Weight() rouse.Bytes { return h.weight }
+
+// scales are a maker whose zygotes weigh so much.
+type scales struct {
+	*maker
+	zygote rouse.Bytes
+}
+
+func (s scales) Make(ctx context.Context, c driver.Class) (driver.Sandbox, error) {
+	made, err := s.maker.Make(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if c.IsZygote() {
+		return heavy{made, s.zygote}, nil
+	}
+	return heavy{made, rouse.MB}, nil
+}
+
+func TestSparesPayForWhatTheyWeigh(t *testing.T) {
+	for name, c := range map[string]struct {
+		budget, zygote, left rouse.Bytes
+		zygotes              int
+	}{
+		"lighter than thought":           {200 * rouse.MB, 20 * rouse.MB, 179 * rouse.MB, 1},
+		"heavier than thought":           {200 * rouse.MB, 120 * rouse.MB, 79 * rouse.MB, 1},
+		"heavier than there is room for": {100 * rouse.MB, 120 * rouse.MB, 99 * rouse.MB, 0},
+		"no room for what it is thought": {30 * rouse.MB, 20 * rouse.MB, 29 * rouse.MB, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				inner := scales{&maker{}, c.zygote}
+				money := &purse{left: c.budget}
+				d := New(inner, Options{Most: 2, Log: slog.New(slog.DiscardHandler)})
+				d.Fund(money)
+				if _, err := d.List(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				pass(time.Minute)
+				spec := rouse.Spec{
+					Runtime: "python3.11", Contract: rouse.ContractLambda, Network: rouse.NetworkNone, Zygote: []string{"numpy"},
+					Artifact: rouse.Artifact{Code: "sha256:2"},
+				}
+				if _, err := d.Check(t.Context(), spec, nil); err != nil {
+					t.Fatal(err)
+				}
+				pass(time.Minute)
+				now := d.Cells()
+				money.mu.Lock()
+				left := money.left + rouse.Bytes(now.Ready-now.Zygotes-1)*rouse.MB
+				money.mu.Unlock()
+				if now.Zygotes != c.zygotes || left != c.left {
+					t.Errorf("%d zygotes and %s left, want %d and %s", now.Zygotes, left, c.zygotes, c.left)
+				}
+				if err := d.Close(); err != nil {
+					t.Error(err)
+				}
+				if money.left != c.budget || inner.Live() != 0 {
+					t.Errorf("%s came back of %s, %d are alive", money.left, c.budget, inner.Live())
+				}
+			})
+		})
+	}
 }

@@ -18,6 +18,9 @@ const (
 	settle = 250 * time.Millisecond
 	// breath is for the first answer, once it has started.
 	breath = 5 * time.Millisecond
+	// cleanup is how long a cell is put off at the most because used sandboxes
+	// end: an engine that does both at once leaves no CPU to those that run.
+	cleanup = time.Second
 )
 
 // look is how often a stock that has all it wants is looked at again, since
@@ -35,8 +38,10 @@ type stock struct {
 	kinds    map[driver.Class]*kind
 	busy     int // sandboxes that are being made while requests wait
 	starts   int // under way, from spares
+	ending   int // sandboxes that somebody had
 	refillAt time.Time
-	failures int // in a row
+	putOff   time.Time // when the next cell is made although some are ending; zero while none is put off
+	failures int       // in a row
 	// reclaiming counts the spares of an earlier process that may come back.
 	reclaiming int
 	shed       rouse.Bytes // that spares have to give up
@@ -128,6 +133,16 @@ func (s *stock) kind(c driver.Class, now time.Time) *kind {
 	return s.kinds[c]
 }
 
+// has says whether a spare is there.
+func (s *stock) has(one *spare) bool {
+	for _, k := range s.kinds {
+		if slices.Contains(k.spares, one) {
+			return true
+		}
+	}
+	return false
+}
+
 // drop forgets a spare and says whether it was there: who takes it is faster
 // than who finds it dead, or the other way round.
 func (s *stock) drop(one *spare) bool {
@@ -193,8 +208,27 @@ func (s *stock) next(now time.Time, cells bool) step {
 	case s.refillAt.After(now):
 		return step{wait: s.refillAt.Sub(now)}
 	}
+	if wait := s.postpone(now); wait > 0 {
+		return step{wait: wait}
+	}
 	missing.making++
 	return step{make: class}
+}
+
+// postpone is how long the next cell is put off since sandboxes end.
+func (s *stock) postpone(now time.Time) time.Duration {
+	switch {
+	case s.ending == 0:
+		s.putOff = time.Time{}
+		return 0
+	case s.putOff.IsZero():
+		s.putOff = now.Add(cleanup)
+	}
+	wait := s.putOff.Sub(now)
+	if wait <= 0 {
+		s.putOff = time.Time{} // for the next one to begin anew
+	}
+	return wait
 }
 
 // making says whether a spare is being made.

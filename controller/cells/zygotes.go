@@ -46,12 +46,13 @@ func (d *Driver) tryZygote(ctx context.Context, spec rouse.Spec, report func(str
 		d.Log.Warn("a zygote could not be made", "error", err)
 		return nil
 	}
+	one := &spare{sandbox: made, paid: paid}
 	d.do(func(s *stock) {
 		k := s.kind(class, time.Now())
 		k.demand, k.asked = scale.Faded(k.demand, time.Since(k.asked))+1, time.Now()
-		d.keep(k, &spare{sandbox: made, paid: paid})
+		d.keep(k, one)
 	})
-	d.weigh(class, made)
+	d.weigh(class, one)
 	return nil
 }
 

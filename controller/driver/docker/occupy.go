@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -130,37 +128,4 @@ func (d *Driver) rootOf(img image, c driver.Class) (mount.Root, error) {
 		root.Binds = append(root.Binds, mount.Bind{Source: opt, Target: optDir})
 	}
 	return root, nil
-}
-
-// weight is the memory of the cell's agent and of the engine's process for it.
-func (s *sandbox) weight() rouse.Bytes {
-	if s.pid == 0 {
-		return 0
-	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.pid))
-	if err != nil {
-		return 0
-	}
-	// pid (name) state parent …
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	if len(fields) < 2 {
-		return 0
-	}
-	parent, _ := strconv.Atoi(fields[1])
-	return share(s.pid) + share(parent)
-}
-
-// share is a process' memory, where what several use is divided among them.
-func share(pid int) rouse.Bytes {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(b)) {
-		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "Pss:" {
-			kb, _ := strconv.ParseInt(fields[1], 10, 64)
-			return rouse.Bytes(kb) * rouse.KB
-		}
-	}
-	return 0
 }

@@ -111,6 +111,21 @@ func (g Group) Procs() ([]int, error) {
 	if dir == "" {
 		return nil, nil
 	}
+	return procs(dir)
+}
+
+// Tree lists the processes in the group and in what Nest made inside of it.
+func (g Group) Tree() ([]int, error) {
+	pids, err := g.Procs()
+	for _, name := range []string{agentGroup, functionGroup} {
+		inside, errInside := procs(filepath.Join(g.Memory, name))
+		pids, err = append(pids, inside...), errors.Join(err, errInside)
+	}
+	return pids, err
+}
+
+// procs reads a folder's processes; one that is not there has none.
+func procs(dir string) ([]int, error) {
 	b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
