@@ -23,6 +23,9 @@ type Endpoint struct {
 	// Stdout and Stderr carry what the code prints, over restarts too. Whoever
 	// gets the Endpoint reads them until EOF, or the code blocks.
 	Stdout, Stderr io.ReadCloser
+	// ExtensionOutput is the same for all that extensions print; nil where there
+	// are none.
+	ExtensionOutput io.ReadCloser
 	// Process is the code's process.
 	Process Process
 	// Extensions are the names of the external extensions beside the process,
@@ -54,7 +57,7 @@ func (e Endpoint) Close() {
 	if e.Platform != nil {
 		e.Platform.Close()
 	}
-	for _, stream := range []io.Closer{e.Stdout, e.Stderr} {
+	for _, stream := range []io.Closer{e.Stdout, e.Stderr, e.ExtensionOutput} {
 		if stream != nil {
 			stream.Close()
 		}

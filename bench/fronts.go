@@ -65,6 +65,12 @@ func (l *lab) fronts(ctx context.Context, id rouse.InstanceID) (f fronts, err er
 	return f, nil
 }
 
+// add has another front measured beside the others, and its process ended with theirs.
+func (f *fronts) add(name string, at front, c *child) {
+	f.sides, f.children = append(f.sides, name), append(f.children, c)
+	f.by[name] = at
+}
+
 func (f fronts) end() {
 	for _, c := range f.children {
 		c.end()

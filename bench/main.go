@@ -34,6 +34,7 @@ var benchmarks = []struct {
 	{"warm-http", warmHTTP},
 	{"warm-lambda", warmLambda},
 	{"warm-invoke", warmInvoke},
+	{"boto3", boto3},
 	{"burst", burst},
 	{"held", held},
 	{"idle", idle},
@@ -89,8 +90,13 @@ type lab struct {
 
 func main() {
 	log.SetFlags(0)
-	if len(os.Args) > 1 && os.Args[1] == "reverse" {
-		log.Fatal(reverse())
+	if len(os.Args) == 2 {
+		switch os.Args[1] { // a server beside Rouse
+		case "reverse":
+			log.Fatal(reverse())
+		case "bare":
+			log.Fatal(bare())
+		}
 	}
 	if len(os.Args) == 4 && os.Args[1] == "million" {
 		if err := runMillion(os.Args[2], os.Args[3]); err != nil {

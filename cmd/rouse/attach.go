@@ -50,7 +50,7 @@ func (a attacher) contract(rev rouse.Revision, id rouse.InstanceID, ep rouse.End
 	log := a.log.With("function", rev.Function, "instance", id)
 	switch rev.Spec.Contract {
 	case rouse.ContractLambda:
-		output, err := a.logs.Collect(source, ep.Stdout, ep.Stderr)
+		output, err := a.logs.Collect(source, ep.Stdout, ep.Stderr, ep.ExtensionOutput)
 		if err != nil {
 			return nil, errors.Join(err, ep.RuntimeAPI.Close())
 		}
@@ -67,7 +67,7 @@ func (a attacher) contract(rev rouse.Revision, id rouse.InstanceID, ep rouse.End
 		return lambdaTarget{target, output, rev.Spec, ep.Platform}, nil
 	case rouse.ContractHTTP:
 		target := http.New(ep, http.Options{Health: rev.Spec.Health, Log: log})
-		output, err := a.logs.Collect(source, ep.Stdout, ep.Stderr)
+		output, err := a.logs.Collect(source, ep.Stdout, ep.Stderr, ep.ExtensionOutput)
 		if err != nil {
 			return nil, errors.Join(err, target.Close())
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -106,6 +107,71 @@ func TestExtensionsAreSentTelemetry(t *testing.T) {
 		inOrder(t, strings.Join(took, ""), "platform.initStart", "platform.telemetrySubscription", "platform.initRuntimeDone",
 			"platform.extension", "platform.initReport", "platform.start", "platform.runtimeDone", "platform.report", "initDurationMs", "platform.start")
 	})
+}
+
+func TestAnExtensionThatIsAProgramIsSentLinesByTheirOrigin(t *testing.T) {
+	onEachDriver(t, func(t *testing.T, w world) {
+		code := tree(t, map[string]string{"app.py": `
+def handler(event, context):
+    print("said by the function")
+`})
+		w.must("deploy", "f", "--code", code, "--runtime", "python3.11", "--handler", "app.handler", "--layer", filepath.Join(built, "layer.zip"))
+		w.must("invoke", "f")
+		for _, line := range []string{"took extension says this", "took extension warns of that", "took function said by the function"} {
+			until(t, "the extension has said: "+line, func() bool { return strings.Contains(w.must("logs", "f"), line+"\n") })
+		}
+		w.sleeps("f")
+		log := w.must("logs", "f", "--json")
+		for text, stream := range map[string]string{"says this": "extension", "told of spindown": "extension", "said by the function": "stdout"} {
+			for line := range strings.Lines(log) {
+				if strings.Contains(line, `"text":"`+text+`"`) && !strings.Contains(line, `"stream":"`+stream+`"`) {
+					t.Errorf("%s is not of %s", line, stream)
+				}
+			}
+			if !strings.Contains(log, `"text":"`+text+`"`) {
+				t.Errorf("%q is missing in:\n%s", text, log)
+			}
+		}
+		if strings.Contains(log, "took function says this") || strings.Contains(log, "took extension said by") {
+			t.Errorf("lines of the one are taken for the other's:\n%s", log)
+		}
+	})
+}
+
+func TestAnInternalExtensionHearsOfTheEnd(t *testing.T) {
+	onEachDriver(t, func(t *testing.T, w world) {
+		code := tree(t, map[string]string{"app.py": `
+import os, signal, sys, threading, urllib.request
+api = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2020-01-01/extension/"
+def call(method, path, headers, body=None):
+    return urllib.request.urlopen(urllib.request.Request(api + path, method=method, headers=headers, data=body)).headers
+me = {"Lambda-Extension-Identifier": call("POST", "register", {"Lambda-Extension-Name": "inner"}, b'{"events": ["INVOKE"]}')["Lambda-Extension-Identifier"]}
+def follow():
+    while True: call("GET", "event/next", me)
+threading.Thread(target=follow, daemon=True).start()
+def ended(*_):
+    os.write(1, b"flushed before the end\n")
+    os._exit(0)
+signal.signal(signal.SIGTERM, ended)
+def handler(event, context): return 1
+`})
+		for _, freeze := range []string{"--freeze=false", "--freeze"} {
+			w.must("deploy", "f", "--code", code, "--runtime", "python3.11", "--handler", "app.handler", freeze)
+			w.must("invoke", "f")
+			w.sleeps("f")
+			if log := w.must("logs", "f"); strings.Count(log, "flushed before the end") != 1 {
+				t.Errorf("with %s:\n%s", freeze, log)
+			}
+			w.must("rm", "f")
+		}
+	})
+}
+
+// sleeps has a function's instances end, as after its idle timeout.
+func (w world) sleeps(name string) {
+	w.t.Helper()
+	w.must("scale", name, "--idle", "1ms")
+	until(w.t, name+" sleeps", func() bool { return strings.TrimSpace(w.must("ps", name, "--json")) == "[]" })
 }
 
 // inOrder checks that text has the parts, each behind the one before.

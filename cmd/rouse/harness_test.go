@@ -18,9 +18,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-// built holds the programs that the tests run: rouse, rouse-agent and the
-// function's bootstrap.
+// built holds the programs that the tests run: rouse, rouse-agent, functions'
+// bootstraps and an extension.
 var built string
+
+// packed are the archives that are made of some of them.
+var packed = map[string]string{"function": "bootstrap", "rogue": "bootstrap", "layer": "extensions/recorder"}
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "rouse-cmd-test-")
@@ -28,7 +31,8 @@ func TestMain(m *testing.M) {
 		err = os.Chmod(dir, 0o755) // sandboxes run under other users
 	}
 	built = dir
-	for name, pkg := range map[string]string{"rouse": ".", agentName: "../rouse-agent", "function/bootstrap": "./testdata/echo", "rogue/bootstrap": "./testdata/rogue"} {
+	for name, pkg := range map[string]string{"rouse": ".", agentName: "../rouse-agent", "function/bootstrap": "./testdata/echo", "rogue/bootstrap": "./testdata/rogue",
+		"layer/extensions/recorder": "./testdata/extension"} {
 		if err != nil {
 			break
 		}
@@ -39,9 +43,9 @@ func TestMain(m *testing.M) {
 			err = fmt.Errorf("building %s: %w\n%s", pkg, err, out)
 		}
 	}
-	for _, name := range []string{"function", "rogue"} {
+	for name, program := range packed {
 		if err == nil {
-			err = packBootstrap(name)
+			err = zipProgram(name, program)
 		}
 	}
 	code := 1
@@ -57,22 +61,22 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// packBootstrap makes name.zip of name/bootstrap. It is stored, not compressed:
+// zipProgram makes name.zip of the program in folder name. It is stored, not compressed:
 // under the race detector compressing takes seconds.
-func packBootstrap(name string) (err error) {
+func zipProgram(name, program string) (err error) {
 	f, err := os.Create(filepath.Join(built, name+".zip"))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	archive := zip.NewWriter(f)
-	header := &zip.FileHeader{Name: "bootstrap", Method: zip.Store}
+	header := &zip.FileHeader{Name: program, Method: zip.Store}
 	header.SetMode(0o755)
 	w, err := archive.CreateHeader(header)
 	if err != nil {
 		return err
 	}
-	if err := copyFile(w, filepath.Join(built, name, "bootstrap")); err != nil {
+	if err := copyFile(w, filepath.Join(built, name, program)); err != nil {
 		return err
 	}
 	return archive.Close()

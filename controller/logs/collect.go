@@ -31,31 +31,35 @@ type Collector struct {
 	source  Source
 	dir     string
 	journal *journal
-	done    chan struct{} // closed when both streams have ended and are written
+	done    chan struct{} // closed when all streams have ended and are written
 
 	mu      sync.Mutex // held while something is read and written, so that lines stay in order
-	streams [2]stream
+	streams [3]stream
 	encoder encoder
 	buffer  []byte
 	id      string        // of the event that what is read belongs to
 	excerpt *excerpt      // of that event; nil while nobody wants it
-	tail    []string      // the last whole lines of both streams
+	tail    []string      // the last whole lines of all streams
 	read    chan struct{} // closed at the next read; nil while nobody waits
-	follow  func(string)  // told of each line that is printed; nil while nobody wants it
+	follow  Follower      // told of each line that is printed; nil while nobody wants it
 	over    bool          // the streams have ended, and the journal is not ours any more
 }
 
-// Collect reads both streams until they end or fail, from goroutines of its
-// own, and then closes them. A nil stream is empty. After an Invalid error, of
-// a bad name, the streams are still the caller's.
-func (l *Logs) Collect(src Source, stdout, stderr io.ReadCloser) (*Collector, error) {
+// Follower is told of each line that a stream has, as it is read. It must not block.
+type Follower = func(text string, extension bool)
+
+// Collect reads the streams of a function, and of the extensions beside it,
+// until they end or fail, from goroutines of its own, and then closes them. A
+// nil stream is empty. After an Invalid error, of a bad name, the streams are
+// still the caller's.
+func (l *Logs) Collect(src Source, stdout, stderr, extensions io.ReadCloser) (*Collector, error) {
 	dir, err := l.folder(src.Function)
 	if err != nil {
 		return nil, err
 	}
 	c := &Collector{
 		logs: l, source: src, dir: dir, done: make(chan struct{}), journal: l.use(src.Function, dir, true),
-		streams: [2]stream{newStream(Stdout, stdout), newStream(Stderr, stderr)},
+		streams: [3]stream{newStream(Stdout, stdout), newStream(Stderr, stderr), newStream(Extension, extensions)},
 		buffer:  make([]byte, chunk),
 	}
 	l.mu.Lock()
@@ -81,7 +85,7 @@ func (l *Logs) Collect(src Source, stdout, stderr io.ReadCloser) (*Collector, er
 	return c, nil
 }
 
-// Wait blocks until both streams have ended and all lines are in the log.
+// Wait blocks until all streams have ended and all lines are in the log.
 func (c *Collector) Wait() { <-c.done }
 
 // Settle blocks until nothing has been read for the time quiet, the streams
@@ -139,7 +143,7 @@ func (c *Collector) take(name string, texts []string) {
 	c.journal.write(c.encode(name, texts), len(texts))
 	if c.follow != nil {
 		for _, text := range texts {
-			c.follow(text)
+			c.follow(text, name == Extension)
 		}
 	}
 	for _, text := range texts[max(0, len(texts)-tailLines):] {

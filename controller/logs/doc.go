@@ -21,7 +21,7 @@ import (
 // Line is one line that a function printed.
 type Line struct {
 	Time      time.Time        `json:"time"`   // when it was read, UTC
-	Stream    string           `json:"stream"` // stdout, stderr, platform, or rouse for its own remarks
+	Stream    string           `json:"stream"` // stdout, stderr, extension, platform, or rouse for its own remarks
 	Instance  rouse.InstanceID `json:"instance"`
 	Revision  rouse.RevisionID `json:"revision"`
 	RequestID string           `json:"request_id,omitempty"`
@@ -30,8 +30,9 @@ type Line struct {
 
 // The streams of lines.
 const (
-	Stdout   = "stdout"
-	Stderr   = "stderr"
-	Platform = "platform" // what the contract says of each event: START, REPORT, …
-	Remarks  = "rouse"
+	Stdout    = "stdout"
+	Stderr    = "stderr"
+	Extension = "extension" // what programs beside the function print
+	Platform  = "platform"  // what the contract says of each event: START, REPORT, …
+	Remarks   = "rouse"
 )

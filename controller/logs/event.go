@@ -29,8 +29,8 @@ func (c *Collector) Say(texts ...string) {
 }
 
 // Follow has each line that is read from now on told to f, in place of whoever
-// was told before. f must not block.
-func (c *Collector) Follow(f func(text string)) {
+// was told before.
+func (c *Collector) Follow(f Follower) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.follow = f
@@ -61,7 +61,7 @@ func (c *Collector) End(texts ...string) []byte {
 	defer c.mu.Unlock()
 	c.drain()
 	for i := range c.streams {
-		if s := &c.streams[i]; s.raw != nil && len(s.lines.half) > 0 {
+		if s := &c.streams[i]; s.raw != nil && s.name != Extension && len(s.lines.half) > 0 {
 			c.take(s.name, s.lines.rest())
 		}
 	}

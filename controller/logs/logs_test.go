@@ -44,7 +44,7 @@ func closer(r io.Reader) io.ReadCloser {
 
 func collect(t testing.TB, l *Logs, src Source, stdout, stderr io.Reader) *Collector {
 	t.Helper()
-	c, err := l.Collect(src, closer(stdout), closer(stderr))
+	c, err := l.Collect(src, closer(stdout), closer(stderr), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestQueriesSelectLines(t *testing.T) {
 func TestBadNamesNeverBecomePaths(t *testing.T) {
 	l := openTest(t, Options{})
 	for _, name := range []rouse.FunctionName{"", "..", "a/b", "../logs"} {
-		if _, err := l.Collect(Source{Function: name}, nil, nil); rouse.CodeOf(err) != rouse.Invalid {
+		if _, err := l.Collect(Source{Function: name}, nil, nil, nil); rouse.CodeOf(err) != rouse.Invalid {
 			t.Errorf("Collect(%q): %v", name, err)
 		}
 		if err := l.Remove(name); rouse.CodeOf(err) != rouse.Invalid {
@@ -397,7 +397,7 @@ func TestManyInstancesShareALog(t *testing.T) {
 			for k := range 200 {
 				fmt.Fprintf(&out, "%d %d\n", i, k)
 			}
-			c, err := l.Collect(Source{Function: "f"}, closer(strings.NewReader(out.String())), closer(iotest.HalfReader(strings.NewReader(out.String()))))
+			c, err := l.Collect(Source{Function: "f"}, closer(strings.NewReader(out.String())), closer(iotest.HalfReader(strings.NewReader(out.String()))), nil)
 			if err != nil {
 				t.Error(err)
 				return

@@ -268,7 +268,7 @@ func TestWhatIsHeldIsBounded(t *testing.T) {
 		t.Fatal(reply.Error)
 	}
 	h.Close()
-	if hello := h.accept(); len(hello.Held) != wire.MaxHeld+4 {
+	if hello := h.accept(); len(hello.Held) != wire.MaxHeld+wire.Own {
 		t.Errorf("%d are held", len(hello.Held))
 	}
 }

@@ -12,6 +12,7 @@ import (
 // companions are a run's external extensions: processes beside the main one,
 // which begins when the host says that they are ready for it.
 type companions struct {
+	output   int            // write end of what they print; -1 when there are none
 	commands map[string]int // memfds with a wire.Start, by the program's path
 	pids     map[int]string // those that run, with their names
 	reports  map[int]int    // what their launchers have to say, by pid
@@ -39,7 +40,7 @@ func (c *companions) accompany(s *wire.Start) error {
 func (a *agent) beginCompanions() (any bool, err error) {
 	f, c := &a.function, &a.function.companions
 	for program, command := range c.commands {
-		pid, report, err := f.launch(command, f.stdout, f.stderr)
+		pid, report, err := f.launch(command, c.output, c.output)
 		if err != nil {
 			return true, err
 		}

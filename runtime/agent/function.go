@@ -34,7 +34,7 @@ type function struct {
 }
 
 func newFunction(null int) function {
-	return function{null: null, command: -1, stdout: -1, stderr: -1, door: -1, report: -1}
+	return function{null: null, command: -1, stdout: -1, stderr: -1, door: -1, report: -1, companions: companions{output: -1}}
 }
 
 // placeAt takes the door of a control group, and has a launcher go through it at
@@ -58,9 +58,14 @@ func (a *agent) start(m wire.Message, files []int) {
 		a.hangUp()
 		return
 	}
-	f.stdout, f.stderr = files[0], files[1]
-	a.hold(wire.HeldStdout, files[2])
-	a.hold(wire.HeldStderr, files[3])
+	own, held := files[:len(files)/2], files[len(files)/2:]
+	f.stdout, f.stderr = own[0], own[1]
+	for i, name := range []string{wire.HeldStdout, wire.HeldStderr, wire.HeldExtensions}[:len(held)] {
+		a.hold(name, held[i])
+	}
+	if len(own) > 2 {
+		f.companions.output = own[2]
+	}
 	err := f.companions.accompany(m.Start)
 	if err == nil {
 		f.command, err = written(m.Start)
@@ -82,9 +87,10 @@ func (a *agent) start(m wire.Message, files []int) {
 
 // closeOutput gives up the write ends, after which their readers find the end.
 func (f *function) closeOutput() {
-	if f.stdout >= 0 {
-		unix.Close(f.stdout)
-		unix.Close(f.stderr)
+	for _, end := range []int{f.stdout, f.stderr, f.companions.output} {
+		if end >= 0 {
+			unix.Close(end)
+		}
 	}
 }
 

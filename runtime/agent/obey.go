@@ -15,11 +15,11 @@ var (
 	errNotHeld   = errors.New("nothing is held under that name")
 )
 
-// filesOf is how many descriptors come with each kind of message.
-func filesOf(k wire.Kind) int {
-	switch k {
+// filesOf is how many descriptors come with a message.
+func filesOf(m *wire.Message) int {
+	switch m.Kind {
 	case wire.KindStart:
-		return 4
+		return 2 * m.Start.Outputs()
 	case wire.KindHold, wire.KindPlace:
 		return 1
 	}
@@ -29,7 +29,7 @@ func filesOf(k wire.Kind) int {
 // obey does what the host says. A host that breaks the protocol is hung up on.
 func (a *agent) obey(m wire.Message, files []int) {
 	isWelcome := m.Kind == wire.KindWelcome
-	if isWelcome == a.welcomed || len(files) != filesOf(m.Kind) {
+	if isWelcome == a.welcomed || len(files) != filesOf(&m) {
 		wire.CloseAll(files)
 		a.hangUp()
 		return
@@ -126,7 +126,7 @@ func (a *agent) reply(seq uint64, m wire.Message, err error, files ...int) {
 // hold keeps fd under name, in place of what was there.
 func (a *agent) hold(name string, fd int) {
 	a.drop(name)
-	if len(a.held) >= wire.MaxHeld+4 { // two listeners and two pipes have names too
+	if len(a.held) >= wire.MaxHeld+wire.Own {
 		unix.Close(fd)
 		return
 	}

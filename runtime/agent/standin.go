@@ -2,6 +2,7 @@ package agent
 
 import (
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,7 +26,7 @@ type standIn struct {
 	ending  <-chan struct{} // closed when the agent ends
 	lost    chan struct{}   // closed when the session has ended
 	work    sync.WaitGroup
-	outputs sync.WaitGroup // stdout and stderr, which are counted in work, too
+	outputs sync.WaitGroup // stdout and its like, which are counted in work, too
 
 	mu    sync.Mutex
 	local map[uint32]*os.File // what each stream leads to, in use
@@ -107,7 +108,7 @@ func (s *standIn) finish() {
 func (s *standIn) toAgent(m wire.Message, streams []*relay.Stream) error {
 	m.Streams = nil
 	switch {
-	case m.Kind == wire.KindStart && len(streams) == 2:
+	case m.Kind == wire.KindStart && len(streams) == m.Start.Outputs():
 		return s.start(m, streams)
 	case m.Kind == wire.KindHold && len(streams) == 1:
 		file := s.leadsTo(streams[0])
@@ -121,7 +122,7 @@ func (s *standIn) toAgent(m wire.Message, streams []*relay.Stream) error {
 
 // start makes the function's pipes, of which the host is to read one end.
 func (s *standIn) start(m wire.Message, streams []*relay.Stream) error {
-	var reads, writes [2]int
+	reads, writes := make([]int, len(streams)), make([]int, len(streams))
 	for i := range streams {
 		var ends [2]int
 		if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
@@ -136,8 +137,8 @@ func (s *standIn) start(m wire.Message, streams []*relay.Stream) error {
 			return os.NewSyscallError("fchmod", err)
 		}
 	}
-	err := s.agent.Send(m, writes[0], writes[1], reads[0], reads[1])
-	wire.CloseAll(writes[:])
+	err := s.agent.Send(m, append(slices.Clone(writes), reads...)...)
+	wire.CloseAll(writes)
 	for i, stream := range streams {
 		s.print(stream, os.NewFile(uintptr(reads[i]), "output"))
 	}

@@ -13,10 +13,12 @@ import (
 	"github.com/rousehq/rouse"
 )
 
-// What AWS gives extensions when an instance goes, and the runtime of that.
+// What AWS gives extensions when an instance goes, and the runtime of that; and
+// a runtime in which there are internal ones alone.
 const (
 	shutdownTime = 2 * time.Second
 	sigtermTime  = 300 * time.Millisecond
+	internalTime = 500 * time.Millisecond
 )
 
 // Why extensions are told that it is over.
@@ -160,23 +162,43 @@ func (t *Target) tellOf(inv *invocation) {
 	inv.invited = nil
 }
 
-// dismiss tells the external extensions that it is over, after the process if
-// that still runs, and waits for their end as long as AWS does. It does nothing
-// where there are none.
+// dismiss tells extensions that it is over, and waits for their end as long as
+// AWS does. It does nothing where there are none.
 func (t *Target) dismiss(reason string) {
 	p, ok := t.ep.Process.(rouse.ExtendedProcess)
-	if !ok || len(t.ep.Extensions) == 0 {
+	if !ok {
 		return
 	}
+	t.mu.Lock()
+	internal := len(t.ext.all) > 0
+	t.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 	defer cancel()
+	switch {
+	case len(t.ep.Extensions) > 0:
+		t.dismissExternal(ctx, p, reason)
+	case internal && reason == spindown:
+		endBy(ctx, p, internalTime)
+	}
+}
+
+// endBy asks the process to end, a frozen one too, and makes it after a while. If
+// it cannot be told, the sandbox is gone.
+func endBy(ctx context.Context, p rouse.ExtendedProcess, grace time.Duration) {
+	brief, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	_ = p.Thaw(brief)
+	if p.End(brief, false) != nil {
+		_ = p.End(ctx, true)
+	}
+}
+
+// dismissExternal ends the process, if that still runs, and then tells the
+// external extensions.
+func (t *Target) dismissExternal(ctx context.Context, p rouse.ExtendedProcess, reason string) {
 	deadline := time.Now().Add(shutdownTime)
 	if reason == spindown {
-		brief, cancel := context.WithTimeout(ctx, sigtermTime)
-		if p.End(brief, false) != nil {
-			_ = p.End(ctx, true) // if it cannot be told, the sandbox is gone
-		}
-		cancel()
+		endBy(ctx, p, sigtermTime)
 	}
 	t.flushTelemetry(ctx)
 	t.mu.Lock()

@@ -17,13 +17,21 @@ import (
 type extended struct {
 	*process
 	proceeded chan struct{}
+	asked     chan time.Time // when it was asked to end; nil for one that does so at once
 }
 
 var _ rouse.ExtendedProcess = extended{}
 
 func (p extended) Proceed(context.Context) error { close(p.proceeded); return nil }
 
-func (p extended) End(ctx context.Context, _ bool) error { return p.Kill(ctx) }
+func (p extended) End(ctx context.Context, kill bool) error {
+	if p.asked == nil || kill {
+		return p.Kill(ctx)
+	}
+	p.asked <- time.Now()
+	<-ctx.Done()
+	return ctx.Err()
+}
 
 func (p extended) Alone(context.Context) error { return nil }
 
@@ -31,7 +39,7 @@ func (p extended) Alone(context.Context) error { return nil }
 func newExtendedWorld(t *testing.T, names ...string) (*world, extended) {
 	var p extended
 	w := newWorld(t, func(ep *rouse.Endpoint, o *Options) {
-		p = extended{ep.Process.(*process), make(chan struct{})}
+		p = extended{ep.Process.(*process), make(chan struct{}), nil}
 		ep.Process, ep.Extensions = p, names
 		o.Function, o.Handler, o.Account = "f", "app.handler", "000000000000"
 	})
@@ -178,6 +186,41 @@ func TestClientFaultsOfExtensionsAreAWSs(t *testing.T) {
 	c = late.dial()
 	c.extend("POST", "register", `{}`, name("late"))
 	c.want(403, "Extension.RegistrationClosed")
+}
+
+func TestAnInternalExtensionHasItsProcessAskedToEnd(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		registers bool
+	}{{"with one", true}, {"without", false}} {
+		t.Run(c.name, func(t *testing.T) {
+			asked := make(chan time.Time, 1)
+			killed := make(chan time.Time, 1)
+			w := newWorld(t, func(ep *rouse.Endpoint, o *Options) {
+				p := ep.Process.(*process)
+				p.onKill = func() { killed <- time.Now() }
+				ep.Process = extended{p, make(chan struct{}), asked}
+				o.Function, o.Handler = "f", "app.handler"
+			})
+			if c.registers {
+				x := w.dial()
+				x.extend("GET", "event/next", "", x.joins("inner", `"INVOKE"`))
+			}
+			w.ready()
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if !c.registers {
+				if len(asked)+len(killed) > 0 {
+					t.Error("who stops the sandbox ends the process")
+				}
+				return
+			}
+			if took := (<-killed).Sub(<-asked); took < internalTime-10*time.Millisecond || took > internalTime+time.Second {
+				t.Errorf("it had %s, want %s", took, internalTime)
+			}
+		})
+	}
 }
 
 func TestATimeoutTellsExtensionsBeforeTheNextRun(t *testing.T) {

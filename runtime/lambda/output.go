@@ -5,9 +5,9 @@ package lambda
 type Output interface {
 	// Say adds lines behind what has been printed so far.
 	Say(lines ...string)
-	// Follow has each line that the function prints from now on told to f, which
-	// must not block. Only the last call counts.
-	Follow(f func(text string))
+	// Follow has each line that the function, or an extension, prints from now on
+	// told to f, which must not block. Only the last call counts.
+	Follow(f func(text string, extension bool))
 	// Begin adds the first line of an event, unless that is empty: what is printed
 	// from now on belongs to it. With keep, End will tell what was logged since the
 	// first Begin of the event.
@@ -23,6 +23,6 @@ type nowhere struct{}
 var _ Output = nowhere{}
 
 func (nowhere) Say(...string)              {}
-func (nowhere) Follow(func(string))        {}
+func (nowhere) Follow(func(string, bool))  {}
 func (nowhere) Begin(string, string, bool) {}
 func (nowhere) End(...string) []byte       { return nil }

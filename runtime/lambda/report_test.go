@@ -81,7 +81,7 @@ func (j *journal) Say(lines ...string) {
 	j.lines = append(j.lines, lines...)
 }
 
-func (j *journal) Follow(func(string)) {}
+func (j *journal) Follow(func(string, bool)) {}
 
 func (j *journal) Begin(_, line string, keep bool) {
 	if line != "" {

@@ -151,11 +151,15 @@ func (t *Target) send(category string, subs []*subscription, r record) {
 	}
 }
 
-// printed is told of each line that the function prints, once somebody has
-// subscribed to them.
-func (t *Target) printed(text string) {
+// printed is told of each line that the function or an extension prints, once
+// somebody has subscribed to them.
+func (t *Target) printed(text string, extension bool) {
+	kind := "function"
+	if extension {
+		kind = "extension"
+	}
 	if subs := t.subs.Load(); subs != nil {
-		t.send("function", *subs, stamped("function", text))
+		t.send(kind, *subs, stamped(kind, text))
 	}
 }
 

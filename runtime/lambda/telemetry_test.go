@@ -17,10 +17,10 @@ import (
 // follower is an Output whose function prints when a test says so.
 type follower struct {
 	nowhere
-	follow func(string)
+	follow func(string, bool)
 }
 
-func (f *follower) Follow(to func(string)) { f.follow = to }
+func (f *follower) Follow(to func(string, bool)) { f.follow = to }
 
 func TestSubscribersGetWhatTheyAskedFor(t *testing.T) {
 	took := make(chan record, 100)
@@ -60,7 +60,8 @@ func TestSubscribersGetWhatTheyAskedFor(t *testing.T) {
 	}
 	put(`{"types":["function","platform"],"buffering":{"timeoutMs":25},` + to + `}`)
 	x.want(200, "OK")
-	out.follow("hello")
+	out.follow("not asked for", true)
+	out.follow("hello", false)
 	want := map[string]bool{"platform.initStart": true, "platform.telemetrySubscription": true, "function": true}
 	for len(want) > 0 {
 		one := <-took
@@ -68,6 +69,13 @@ func TestSubscribersGetWhatTheyAskedFor(t *testing.T) {
 			t.Errorf("took %+v", one)
 		}
 		delete(want, one.Type)
+	}
+	put(`{"types":["extension"],"buffering":{"timeoutMs":25},` + to + `}`)
+	x.want(200, "OK")
+	out.follow("not asked for either", false)
+	out.follow("hello from beside", true)
+	if one := <-took; one.Type != "extension" || one.Record != "hello from beside" {
+		t.Errorf("then took %+v", one)
 	}
 }
 

@@ -3,14 +3,14 @@ package link
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/runtime/wire"
@@ -20,7 +20,7 @@ import (
 // to reach it, without waiting until it is ready; a program that cannot be
 // started ends at once with Exit.Error. It blocks for a few words with the
 // agent, and is called once: after an error the sandbox is of no more use.
-// RuntimeAPI, Stdout and Stderr are the caller's to close.
+// RuntimeAPI and the outputs are the caller's to close.
 func (l *Link) Launch(ctx context.Context, launch rouse.Launch) (rouse.Endpoint, error) {
 	if err := l.Connected(ctx); err != nil {
 		return rouse.Endpoint{}, err
@@ -156,29 +156,44 @@ func (l *Link) start(ctx context.Context, launch rouse.Launch, port int, ep *rou
 	if l.session != nil {
 		return l.startRelayed(ctx, m, ep)
 	}
-	stdout, outEnd, err := pipe("stdout", launch.UID, launch.GID)
-	if err != nil {
-		return err
+	var reads []*os.File
+	var ends []int
+	defer func() { wire.CloseAll(ends) }()
+	for i, output := range outputsOf(ep)[:m.Start.Outputs()] {
+		r, w, err := pipe(outputNames[i], launch.UID, launch.GID)
+		if err != nil {
+			return err
+		}
+		*output = r
+		reads, ends = append(reads, r), append(ends, w)
 	}
-	ep.Stdout = stdout
-	defer unix.Close(outEnd)
-	stderr, errEnd, err := pipe("stderr", launch.UID, launch.GID)
-	if err != nil {
-		return err
-	}
-	ep.Stderr = stderr
-	defer unix.Close(errEnd)
-
 	l.mu.Lock()
 	l.present(1)
 	l.mu.Unlock()
-	return withFD(stdout, func(out int) error {
-		return withFD(stderr, func(err int) error {
-			if launch.Fork {
-				return l.askToFork(ctx, m, ep, outEnd, errEnd, out, err)
-			}
-			return l.tell(m, outEnd, errEnd, out, err)
-		})
+	return withFDs(reads, func(held ...int) error {
+		files := append(slices.Clone(ends), held...)
+		if launch.Fork {
+			return l.askToFork(ctx, m, ep, files...)
+		}
+		return l.tell(m, files...)
+	})
+}
+
+// outputNames are the pipes that come with a start, by the names under which
+// agents hold them; those of outputsOf, in the same order.
+var outputNames = []string{wire.HeldStdout, wire.HeldStderr, wire.HeldExtensions}
+
+func outputsOf(ep *rouse.Endpoint) []*io.ReadCloser {
+	return []*io.ReadCloser{&ep.Stdout, &ep.Stderr, &ep.ExtensionOutput}
+}
+
+// withFDs is withFD for several files.
+func withFDs(files []*os.File, use func(fds ...int) error) error {
+	if len(files) == 0 {
+		return use()
+	}
+	return withFD(files[0], func(first int) error {
+		return withFDs(files[1:], func(others ...int) error { return use(append([]int{first}, others...)...) })
 	})
 }
 

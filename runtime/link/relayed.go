@@ -209,19 +209,16 @@ func (l *Link) serveRelayed(socket *net.TCPConn) {
 }
 
 // startRelayed gives the agent the command. It makes the pipes there, whose
-// output comes over two streams.
+// output comes over a stream each.
 func (l *Link) startRelayed(ctx context.Context, m wire.Message, ep *rouse.Endpoint) error {
-	stdout, err := l.session.Open()
-	if err != nil {
-		return l.errGone()
+	for i := range m.Start.Outputs() {
+		output, err := l.session.Open()
+		if err != nil {
+			return l.errGone()
+		}
+		*outputsOf(ep)[i] = streamPipe{output}
+		m.Streams = append(m.Streams, output.Number())
 	}
-	ep.Stdout = streamPipe{stdout}
-	stderr, err := l.session.Open()
-	if err != nil {
-		return l.errGone()
-	}
-	ep.Stderr = streamPipe{stderr}
-	m.Streams = []uint32{stdout.Number(), stderr.Number()}
 	l.mu.Lock()
 	l.present(1)
 	l.mu.Unlock()

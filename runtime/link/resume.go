@@ -67,16 +67,15 @@ func (l *Link) takeBack(ctx context.Context, rec launched, held []string, ep *ro
 		}
 		ep.PlatformToken = rec.PlatformToken
 	}
-	stdout, err := l.takePipe(ctx, wire.HeldStdout)
-	if err != nil {
-		return err
+	for i, output := range outputsOf(ep) {
+		if name := outputNames[i]; name == wire.HeldExtensions && !slices.Contains(held, name) {
+			continue
+		}
+		var err error
+		if *output, err = l.takePipe(ctx, outputNames[i]); err != nil {
+			return err
+		}
 	}
-	ep.Stdout = stdout
-	stderr, err := l.takePipe(ctx, wire.HeldStderr)
-	if err != nil {
-		return err
-	}
-	ep.Stderr = stderr
 	return l.takeKept(ctx, rec.Port, held, ep)
 }
 

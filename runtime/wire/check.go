@@ -14,7 +14,7 @@ func (m *Message) check() error {
 		return errors.New("port out of range")
 	case m.Run < 0:
 		return errors.New("negative run")
-	case len(m.Held) > MaxHeld+own:
+	case len(m.Held) > MaxHeld+Own:
 		return errors.New("more names than can be held")
 	case len(m.Error) > maxError:
 		return errors.New("error text too long")

@@ -97,10 +97,10 @@ func TestRecvRefusesAndClosesWhatIsOverTheLimit(t *testing.T) {
 		packet string
 		files  int
 	}{
-		"long packet":      {strings.Repeat(" ", MaxSize+1), 2},
-		"garbage":          {"garbage", 4},
-		"five descriptors": {string(stop), 5},
-		"a flood of them":  {string(stop), 200},
+		"long packet":     {strings.Repeat(" ", MaxSize+1), 2},
+		"garbage":         {"garbage", 4},
+		"one too many":    {string(stop), MaxFiles + 1},
+		"a flood of them": {string(stop), 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, _, raw := pair(t)
@@ -119,9 +119,9 @@ func TestRecvRefusesAndClosesWhatIsOverTheLimit(t *testing.T) {
 	}
 }
 
-func TestSendRefusesFiveDescriptors(t *testing.T) {
+func TestSendRefusesMoreDescriptorsThanAreAllowed(t *testing.T) {
 	a, _, _ := pair(t)
-	if err := a.Send(Message{Kind: KindStop}, 0, 0, 0, 0, 0); err == nil {
+	if err := a.Send(Message{Kind: KindStop}, make([]int, MaxFiles+1)...); err == nil {
 		t.Error("they were sent")
 	}
 }

@@ -15,7 +15,7 @@
 //	                                     ◀─────  place + door                    tell
 //	                                     ◀─────  zygote {start}                  ask
 //	reply {seq}                          ─────▶  when it can be forked
-//	                                     ◀─────  start {start} + 4 pipe ends     tell, or ask to fork
+//	                                     ◀─────  start {start} + pipes' ends     tell, or ask to fork
 //	                                     ◀─────  dial {port}                     ask
 //	reply {seq} + connection             ─────▶
 //	exit {exit}                          ─────▶
@@ -55,7 +55,7 @@
 // any other.
 //
 // A command may have extensions: programs that begin with each run, before its
-// main process, which waits for proceed. The end of one is the end of the run;
+// main process, which waits for proceed. They print to a pipe of their own. The end of one is the end of the run;
 // end, and the main process's own end, leave them running until the host has
 // told them and waited (await), by restart, kill or stop.
 //

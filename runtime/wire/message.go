@@ -12,13 +12,14 @@ const Version = 1
 // Bounds of what one end accepts from the other.
 const (
 	MaxSize  = 64 << 10 // bytes in a message
-	MaxFiles = 4        // descriptors beside a message
+	MaxFiles = 6        // descriptors beside a message
 	MaxHeld  = 64       // descriptors that an agent holds for its host
+	// Own are the listeners and pipes, which have names beside those of MaxHeld.
+	Own = 5
 	// MaxExtensions is AWS Lambda's limit, of external and internal ones together.
 	MaxExtensions = 10
 
 	maxExtension = 256
-	own          = 4 // listeners and pipes, which have names beside those of MaxHeld
 
 	maxName  = 32
 	maxToken = 128
@@ -83,6 +84,8 @@ const (
 	HeldPlatform = "platform" // a second listener, for Rouse's own API
 	HeldStdout   = "stdout"   // the read end
 	HeldStderr   = "stderr"
+	// HeldExtensions is what extensions print, where there are any.
+	HeldExtensions = "extensions"
 )
 
 // Message is one packet. Which fields have a meaning depends on its kind.
@@ -109,9 +112,9 @@ type Message struct {
 	Again   bool     `json:"again,omitempty"`   // greet: the agent was welcomed before
 }
 
-// Start is a command and the rights that it runs with. Four descriptors come
-// with it: what the process gets as stdout and stderr, then the read ends of
-// the same pipes, to be held.
+// Start is a command and the rights that it runs with. Descriptors come with it:
+// what the process gets as stdout and stderr and, if there are extensions, what
+// these get as both; then the read ends of the same pipes, to be held.
 type Start struct {
 	Argv   []string `json:"argv"`
 	Env    []string `json:"env,omitempty"`
@@ -126,6 +129,14 @@ type Start struct {
 	// host says proceed.
 	Extensions []string `json:"extensions,omitempty"`
 	Fork       bool     `json:"fork,omitempty"` // begin as a fork of the zygote, whose rights the process has
+}
+
+// Outputs is how many pipes come with s.
+func (s *Start) Outputs() int {
+	if len(s.Extensions) > 0 {
+		return 3
+	}
+	return 2
 }
 
 // Limit is one resource limit, as setrlimit takes it.
