@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Starts docker-compose.yml as users would, calls a function through it, has
-# Prometheus scrape it, and removes everything. Where no registry can be reached
-# the images are made from what is on this machine.
+# Prometheus scrape it, does the same with docker-compose.cells.yml beside it, in
+# cells, and removes everything. Where no registry can be reached the images are
+# made from what is on this machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -55,6 +56,27 @@ scraped() { curl -fsS "$query" | grep -q '"function":"compose-hello"'; }
 until_true 60 scraped
 bin/rouse --server "$server" rm compose-hello
 "${compose[@]}" stop --timeout 40 rouse >/dev/null 2>&1
-left=$(docker ps -aq --filter label=rouse.owner="$(cat "$ROUSE_DATA/id" 2>/dev/null)")
-[ -z "$left" ] || die "containers are left: $left"
+nothing_left() {
+  left=$(docker ps -aq --filter label=rouse.owner="$(cat "$ROUSE_DATA/id" 2>/dev/null)")
+  [ -z "$left" ] || die "containers are left: $left"
+}
+nothing_left
+
+say "the same, with cells"
+compose+=(-f docker-compose.yml -f docker-compose.cells.yml)
+"${compose[@]}" up -d rouse 2>&1 | sed 's/^/  /'
+until_true 60 curl -fsS -o /dev/null "$server/readyz"
+"${compose[@]}" logs --tail=20 rouse | grep -m 1 -o 'starts=.*sockets="[^"]*"' || die "rouse does not say how it starts functions"
+bin/rouse --server "$server" deploy compose-cell --code examples/go-bootstrap/build --runtime provided --no-wait
+spare() { bin/rouse --server "$server" ps 2>&1 | grep -q '[1-9] of [0-9]* ready'; }
+until_true 30 spare
+answer=$(bin/rouse --server "$server" invoke compose-cell -d '{"text":"hello from a cell"}')
+say "it answered $answer"
+[[ $answer == *'"words"'*4* ]] || die "not the answer that was expected"
+bin/rouse --server "$server" ps | grep 'compose-cell.* cell ' || die "it did not start from a cell"
+bin/rouse --server "$server" rm compose-cell
+"${compose[@]}" stop --timeout 40 rouse >/dev/null 2>&1
+nothing_left
+mounts=$(grep -F "$ROUSE_DATA" /proc/mounts || true)
+[ -z "$mounts" ] || die "mounts are left: $mounts"
 say "the Compose project works"
