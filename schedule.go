@@ -17,6 +17,9 @@ type Schedule struct {
 	// Payload is the event, or an http function's body; nil is AWS's scheduled event.
 	Payload  json.RawMessage `json:"payload,omitempty"`
 	Disabled bool            `json:"disabled,omitempty"`
+	// Declared marks one that a project's file has made: once the file does not
+	// have it any more, the next deployment of it deletes it.
+	Declared bool `json:"declared,omitempty"`
 	// Nothing is due before Start or after End, unless they are zero.
 	Start time.Time `json:"start,omitzero"`
 	End   time.Time `json:"end,omitzero"`

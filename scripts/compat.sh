@@ -26,26 +26,8 @@ fi
 
 python=$(python311) || die "the suite needs Python 3.11 with pip"
 
-# installed NAME COMMAND... runs the command once in a folder of .cache, and prints
-# the folder. It is moved into place when it is whole.
-installed() {
-  local dir=$PWD/.cache/compat/$1 new
-  shift
-  if [ ! -d "$dir" ]; then
-    mkdir -p "$PWD/.cache/compat"
-    new=$(mktemp -d "$dir.XXXXXX")
-    chmod 755 "$new"
-    (cd "$new" && "$@") >&2 || { rm -rf "$new"; return 1; }
-    mv -T "$new" "$dir"
-  fi
-  echo "$dir"
-}
-
-pip() { "$python" -m pip install -q --disable-pip-version-check --root-user-action ignore -t . "$@"; }
-
 clients=$(installed clients-boto3-1.44.5 pip boto3==1.44.5 awscli==1.46.3) || die "boto3 and the AWS CLI cannot be installed"
 ROUSE_AWSLAMBDARIC=$(installed awslambdaric-4.2.2 pip awslambdaric==4.2.2) || die "awslambdaric cannot be installed"
-moto=$(installed moto-5.2.5 pip 'moto[server]==5.2.5') || die "moto's server cannot be installed"
 # It builds a C++ addon, for which not every machine has the tools.
 ROUSE_NODE_RIC=
 if command -v npm autoreconf automake libtoolize cmake g++ | [ "$(wc -l)" = 6 ]; then
@@ -61,10 +43,7 @@ make -s build
 work=
 finish() {
   status=$?
-  if [ -n "${moto_pid:-}" ]; then
-    kill "$moto_pid" 2>/dev/null || true
-    wait "$moto_pid" 2>/dev/null || true
-  fi
+  stop_moto
   if [ -n "${rouse_pid:-}" ]; then
     kill "$rouse_pid" 2>/dev/null || true
     wait "$rouse_pid" 2>/dev/null || true
@@ -79,17 +58,14 @@ export ROUSE_GO_FUNCTION=$PWD/.cache/compat/go-function
 mkdir -p "$ROUSE_GO_FUNCTION"
 CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$ROUSE_GO_FUNCTION/bootstrap" ./compat/function
 
-moto_port=$(free_port)
-PYTHONPATH=$moto "$python" -m moto.server -p "$moto_port" >/dev/null 2>&1 &
-moto_pid=$!
-until_true 60 curl -fsS "http://127.0.0.1:$moto_port/moto-api/"
+start_moto
 
 export ROUSE_CLIENTS=$clients
 for driver in "${drivers[@]}"; do
   say "--- $driver"
   work=$(mktemp -d)
   chmod 711 "$work" # functions of the process driver run as other users
-  start_rouse --driver "$driver" --aws-fallback "http://127.0.0.1:$moto_port"
+  start_rouse --driver "$driver" --aws-fallback "$moto_url"
   export ROUSE_ENDPOINT=$ROUSE_SERVER ROUSE_DRIVER=$driver ROUSE=$PWD/bin/rouse
   PYTHONPATH=$clients PYTHONDONTWRITEBYTECODE=1 "$python" -m unittest discover -s compat -t compat "$@"
   go test -count=1 ./compat/...

@@ -36,6 +36,44 @@ python311() {
   return 1
 }
 
+# installed NAME COMMAND... runs the command once in a folder of .cache, and prints
+# the folder. It is moved into place when it is whole.
+installed() {
+  local dir=$PWD/.cache/compat/$1 new
+  shift
+  if [ ! -d "$dir" ]; then
+    mkdir -p "$PWD/.cache/compat"
+    new=$(mktemp -d "$dir.XXXXXX")
+    chmod 755 "$new"
+    (cd "$new" && "$@") >&2 || { rm -rf "$new"; return 1; }
+    mv -T "$new" "$dir"
+  fi
+  echo "$dir"
+}
+
+# pip PACKAGE... installs packages into this folder, for the Python that $python names.
+pip() { "$python" -m pip install -q --disable-pip-version-check --root-user-action ignore -t . "$@"; }
+
+# start_moto starts another emulator of AWS for what Rouse does not have, and sets
+# $moto_pid and $moto_url.
+start_moto() {
+  local moto port python
+  python=$(python311) || die "moto's server needs Python 3.11 with pip"
+  moto=$(installed moto-5.2.5 pip 'moto[server]==5.2.5') || die "moto's server cannot be installed"
+  port=$(free_port)
+  PYTHONPATH=$moto "$python" -m moto.server -p "$port" >/dev/null 2>&1 &
+  moto_pid=$!
+  moto_url=http://127.0.0.1:$port
+  until_true 60 curl -fsS "$moto_url/moto-api/"
+}
+
+stop_moto() {
+  [ -n "${moto_pid:-}" ] || return 0
+  kill "$moto_pid" 2>/dev/null || true
+  wait "$moto_pid" 2>/dev/null || true
+  moto_pid=
+}
+
 # prepare builds the programs, the runtimes' images or, without an engine, what
 # the model server needs on this host, and the examples' code.
 prepare() {
@@ -51,6 +89,7 @@ prepare() {
     export PATH="$PWD/bin:$PATH"
   fi
   PYTHON=$python examples/fastapi/build.sh
+  PYTHON=$python examples/async-inference/build.sh
   examples/go-bootstrap/build.sh
 }
 

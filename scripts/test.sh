@@ -13,16 +13,20 @@ fi
 prepare
 go test -race -timeout 15m ./...
 
+trap 'stop_moto' EXIT
+
 check_examples() {
   work=$(mktemp -d)
   chmod 711 "$work"
-  start_rouse "$@"
+  start_moto
+  start_rouse --aws-fallback "$moto_url" "$@"
   for example in $(examples); do
     say "--- $example ($*)"
     ROUSE=$PWD/bin/rouse SERVER=$ROUSE_SERVER PYTHON=$(python311) "$example/check.sh" ||
       { tail -n 30 "$work/rouse.log"; kill "$rouse_pid"; die "$example failed"; }
   done
   stop_rouse
+  stop_moto
   rm -rf "$work"
 }
 if engine; then

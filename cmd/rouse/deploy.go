@@ -28,7 +28,8 @@ func (a *app) deployCommand() *cobra.Command {
 		Long: "Make a function from an image, code or a model, or give it a new revision. Traffic moves when\n" +
 			"the new revision's first instance is ready; one that fails to start leaves the old one serving.\n" +
 			"What a flag does not say about the code takes its default; settings (from --idle on) that no\n" +
-			"flag names stay as they are. With -f, everything that a project's file declares is deployed.",
+			"flag names stay as they are. With -f, everything that a project's file declares is deployed, and\n" +
+			"its queues, mappings and schedules become what the file says; only of queues none is deleted.",
 		Example: "  rouse deploy hello --code ./src --runtime python3.11 --handler app.handler\n" +
 			"  rouse deploy web --image shop/web --contract http --concurrency 80\n" +
 			"  rouse deploy digits --model digits.onnx\n" +
@@ -44,7 +45,7 @@ func (a *app) deployCommand() *cobra.Command {
 	cmd.MarkFlagsMutuallyExclusive("wait", "no-wait")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		d := deployer{app: a, wait: wait && !noWait}
-		fns, dir, err := d.what(file, fn, args)
+		p, err := d.what(file, fn, args)
 		if err != nil {
 			return err
 		}
@@ -52,7 +53,7 @@ func (a *app) deployCommand() *cobra.Command {
 			return usageError{plain(err)}
 		}
 		defer d.client.Close()
-		return d.deployAll(cmd.Context(), dir, fns, file != "")
+		return d.deployProject(cmd.Context(), p, file != "")
 	}
 	return cmd
 }
@@ -64,72 +65,89 @@ type deployer struct {
 	wait   bool
 }
 
-// what lists the functions that the command line means, and the folder to
-// which their paths are relative.
-func (d deployer) what(file string, fn project.Function, args []string) ([]project.Named, string, error) {
+// what is the project, or the part of one, that the command line means.
+func (d deployer) what(file string, fn project.Function, args []string) (project.Project, error) {
+	none := project.Project{}
 	fields := option.Fields(&fn)
 	declared := slices.ContainsFunc(fields, option.Field.IsSet)
 	if file == "" {
 		if len(args) == 0 && !declared {
 			if _, err := os.Stat(project.FileName); err == nil {
-				return nil, "", usagef("say what to deploy: NAME with its code, or -f %s for all of it", project.FileName)
+				return none, usagef("say what to deploy: NAME with its code, or -f %s for all of it", project.FileName)
 			}
 		}
 		if len(args) != 1 {
-			return nil, "", usagef("deploy takes one NAME, like: rouse deploy hello --code ./src --runtime python3.11 --handler app.handler")
+			return none, usagef("deploy takes one NAME, like: rouse deploy hello --code ./src --runtime python3.11 --handler app.handler")
 		}
 		name, err := rouse.ParseFunctionName(args[0])
 		if err != nil {
-			return nil, "", usageError{plain(err)}
+			return none, usageError{plain(err)}
 		}
 		if _, err := fn.Spec(""); err != nil {
-			return nil, "", usageError{plain(err)}
+			return none, usageError{plain(err)}
 		}
-		return []project.Named{{Name: name, Function: fn}}, "", nil
+		return project.Project{Functions: []project.Named{{Name: name, Function: fn}}}, nil
 	}
 	if declared {
-		return nil, "", usagef("-f takes everything from the file; give no other options but --wait and --server")
+		return none, usagef("-f takes everything from the file; give no other options but --wait and --server")
 	}
 	p, err := project.Load(file)
-	if err != nil {
-		return nil, "", err
+	if err != nil || len(args) == 0 {
+		return p, err
 	}
-	if len(args) == 0 {
-		return p.Functions, p.Dir, nil
-	}
-	var fns []project.Named
 	for _, arg := range args {
-		i := slices.IndexFunc(p.Functions, func(fn project.Named) bool { return string(fn.Name) == arg })
-		if i < 0 {
-			return nil, "", usagef("%s declares no function %q", file, arg)
+		if !p.Declares(rouse.FunctionName(arg)) {
+			return none, usagef("%s declares no function %q", file, arg)
 		}
-		fns = append(fns, p.Functions[i])
 	}
-	return fns, p.Dir, nil
+	return p.Only(func(name rouse.FunctionName) bool { return slices.Contains(args, string(name)) }), nil
+}
+
+// deployProject deploys the functions between the queues that they may use and
+// what calls them. whole says that p declares all there is to say.
+func (d deployer) deployProject(ctx context.Context, p project.Project, whole bool) error {
+	if err := d.putQueues(ctx, p.Queues); err != nil {
+		return err
+	}
+	failed, err := d.deployAll(ctx, p.Dir, p.Functions, whole)
+	if !whole || ctx.Err() != nil {
+		return err
+	}
+	// What calls a function that was not deployed stays as it is.
+	p = p.Only(func(name rouse.FunctionName) bool { return !slices.Contains(failed, name) })
+	for _, put := range []func(context.Context, project.Project) error{d.putMappings, d.putSchedules} {
+		switch e := put(ctx, p); {
+		case e == nil:
+		case err == nil:
+			err = e
+		default:
+			d.explain(e)
+		}
+	}
+	return err
 }
 
 // deployAll goes on after a failure, so that one broken function does not keep
-// a project's others from being deployed.
-func (d deployer) deployAll(ctx context.Context, dir string, fns []project.Named, whole bool) error {
-	var failed []string
-	var first error
+// a project's others from being deployed. It names those that failed.
+func (d deployer) deployAll(ctx context.Context, dir string, fns []project.Named, whole bool) (failed []rouse.FunctionName, err error) {
+	var names []string
 	for _, fn := range fns {
 		err := d.deploy(ctx, dir, fn, whole)
 		if err == nil {
 			continue
 		}
+		failed = append(failed, fn.Name)
 		if len(fns) == 1 || ctx.Err() != nil {
-			return err
+			return failed, err
 		}
 		fmt.Fprintf(d.stderr, "%s failed:\n", fn.Name)
 		d.explain(err)
-		failed = append(failed, string(fn.Name))
-		first = err
+		names = append(names, string(fn.Name))
 	}
-	if first != nil {
-		return fmt.Errorf("%d of %d functions were not deployed: %s", len(failed), len(fns), strings.Join(failed, ", "))
+	if len(failed) > 0 {
+		return failed, fmt.Errorf("%d of %d functions were not deployed: %s", len(failed), len(fns), strings.Join(names, ", "))
 	}
-	return nil
+	return nil, nil
 }
 
 // deploy deploys one function. whole says that fn declares all its settings.

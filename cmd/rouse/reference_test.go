@@ -74,6 +74,24 @@ what each means. From `+"`idle`"+` on they are settings: they can be changed wit
 	for _, f := range option.Fields(&declared) {
 		fmt.Fprintf(&b, "| `%s` | `--%s` | %s | %s |\n", f.Key, f.Flag(), shown(f), explained(f))
 	}
+	queue, mapping, schedule := project.DefaultQueue(), project.DefaultMapping(), project.DefaultSchedule()
+	for _, part := range []struct {
+		head, about string
+		fields      []option.Field
+	}{
+		{"A queue", "What a queue below `queues` can declare; [queues.md](queues.md) tells what each means.", option.Fields(&queue)},
+		{"A mapping", "What an entry of the list `mappings` can declare: a function that [gets a queue's messages](queues.md#calling-functions-with-messages).", option.Fields(&mapping)},
+		{"A schedule", "What a schedule below `schedules` can declare; [schedules.md](schedules.md) tells what each means.", option.Fields(&schedule)},
+	} {
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| key | default | what it is |\n|---|---|---|\n", part.head, part.about)
+		for _, f := range part.fields {
+			value := ""
+			if f.IsSet() {
+				value = shown(f)
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Key, value, explained(f))
+		}
+	}
 	fmt.Fprint(&b, `
 `+"`rouse schema`"+` prints the JSON Schema of the file for editors; a running server has it at `+"`/api/v1/schema/rouse.yaml.json`"+`.
 `)

@@ -71,6 +71,17 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // do sends a request and returns an answer with a status below 400. The caller
 // closes its body.
 func (c *Client) do(ctx context.Context, method, path string, header http.Header, body io.Reader) (*http.Response, error) {
+	resp, err := c.send(ctx, method, path, header, body)
+	if err != nil || resp.StatusCode < 400 {
+		return resp, err
+	}
+	defer resp.Body.Close()
+	return nil, readError(resp)
+}
+
+// send sends a request and returns the answer, whatever it is. The caller closes
+// its body.
+func (c *Client) send(ctx context.Context, method, path string, header http.Header, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
 		return nil, rouse.Errorf(rouse.Invalid, "%v", err)
@@ -82,11 +93,7 @@ func (c *Client) do(ctx context.Context, method, path string, header http.Header
 	if err != nil {
 		return nil, c.unreachable(ctx, err)
 	}
-	if resp.StatusCode < 400 {
-		return resp, nil
-	}
-	defer resp.Body.Close()
-	return nil, readError(resp)
+	return resp, nil
 }
 
 func (c *Client) unreachable(ctx context.Context, err error) error {

@@ -4,8 +4,8 @@
 // A field takes part when it has a yaml tag, its key. Further tags: doc is its
 // line of help; enum lists, with commas, the only values allowed; short is its
 // one-letter flag. A pointer field is nil until it is set. Fields are strings,
-// bools, ints, floats, string lists, string maps, or have Set, String and Type
-// methods as pflag.Value does.
+// bools, ints, floats, string lists, string maps, have Set, String and Type
+// methods as pflag.Value does, or are a Reader, which cannot be a flag.
 package option
 
 import (
@@ -20,6 +20,11 @@ import (
 
 	"github.com/rousehq/rouse"
 )
+
+// Reader is a value that reads itself from a file, however deep it is there.
+type Reader interface {
+	ReadYAML(n Node) error
+}
 
 var (
 	stringsType    = reflect.TypeFor[[]string]()
@@ -208,11 +213,15 @@ const (
 	List   Kind = "list"
 	Map    Kind = "K=V"
 	Unit   Kind = "unit" // has its own notation, such as 512MB
+	Any    Kind = "any"  // a Reader
 )
 
 // Kind is what sort of value the field takes.
 func (f Field) Kind() Kind {
 	t := f.elem()
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[Reader]()) {
+		return Any
+	}
 	switch t.Kind() {
 	case reflect.Slice:
 		return List

@@ -117,6 +117,38 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 	}
 }
 
+func TestAnyValueIsJSON(t *testing.T) {
+	for text, want := range map[string]string{
+		"{a: 1, b: [x, 2.5, true, null, '3'], c: {d: <&>}}": `{"a":1,"b":["x",2.5,true,null,"3"],"c":{"d":"<&>"}}`,
+		"- a\n- |\n  two\n  lines\n":                        `["a","two\nlines\n"]`,
+		"18446744073709551615":                              `18446744073709551615`,
+		"\"text\"":                                          `"text"`,
+		"":                                                  `null`,
+		"base: &b {x: 1, y: 2}\nmine: {<<: *b, y: 3}\nagain: *b\n": `{"again":{"x":1,"y":2},"base":{"x":1,"y":2},"mine":{"x":1,"y":3}}`,
+	} {
+		n, err := Parse("f.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := n.JSON(); err != nil || string(b) != want {
+			t.Errorf("%s: %s, %v", text, b, err)
+		}
+	}
+	bomb := "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+	for c := 'b'; c < 'k'; c++ {
+		bomb += strings.ReplaceAll(string(c)+": &"+string(c)+" [*-, *-, *-, *-, *-, *-, *-, *-, *-, *-]\n", "-", string(c-1))
+	}
+	for text, want := range map[string]string{bomb: "more than 10000 values", "a: .inf": "f.yaml:1:4: cannot be written as JSON", "a: &a [*a]": `alias "a" leads to itself`} {
+		n, err := Parse("f.yaml", []byte(text))
+		if err == nil {
+			_, err = n.JSON()
+		}
+		if rouse.CodeOf(err) != rouse.Invalid || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.40s: error %v", text, err)
+		}
+	}
+}
+
 func FuzzYAML(f *testing.F) {
 	f.Add("name: x\nenv: {A: 1}\n")
 	f.Add("a: &a [*a]\n<<: *a\n")

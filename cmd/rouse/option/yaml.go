@@ -136,6 +136,27 @@ func (n Node) Map(do func(key string, at, value Node) error) error {
 	return nil
 }
 
+// List calls do with each item of a list; null has none.
+func (n Node) List(do func(item Node) error) error {
+	if n.node == nil {
+		return nil
+	}
+	list, ok := n.node.(*ast.SequenceNode)
+	if !ok {
+		return n.Errorf("must be a list")
+	}
+	for _, item := range list.Values {
+		value, err := n.file.at(item, n.depth)
+		if err == nil {
+			err = do(value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func merged(kv *ast.MappingValueNode) int {
 	if kv.Key.IsMergeKey() {
 		return 1
@@ -168,6 +189,9 @@ func (n Node) Unknown(key string, known []string) error {
 }
 
 func (n Node) setField(f Field) error {
+	if own, ok := f.value.Addr().Interface().(Reader); ok {
+		return own.ReadYAML(n)
+	}
 	switch m := n.node.(type) {
 	case *ast.SequenceNode:
 		return n.setList(f, m.Values)
