@@ -55,21 +55,21 @@ func (g *group) do(ctx context.Context, ch change) error {
 	g.mu.Lock()
 	g.pending = append(g.pending, c)
 	g.mu.Unlock()
-	select {
-	case <-c.done:
-		return c.err
-	case <-ctx.Done():
-		if g.withdraw(c) {
-			return ctx.Err()
+	for {
+		select {
+		case <-c.done: // by us, or by whoever had the turn
+			return c.err
+		case <-ctx.Done():
+			if g.withdraw(c) {
+				return ctx.Err()
+			}
+			<-c.done // committed, or being committed just now
+			return c.err
+		case <-g.turn:
+			g.commit() // if not ours, then as many before it as one transaction takes
+			g.turn <- struct{}{}
 		}
-		<-c.done // being committed just now
-		return c.err
-	case <-g.turn:
 	}
-	g.commit()
-	g.turn <- struct{}{}
-	<-c.done // by us, or by whoever had the turn before us
-	return c.err
 }
 
 func (g *group) withdraw(c *call) bool {
