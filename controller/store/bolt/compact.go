@@ -36,7 +36,8 @@ func (s *Space) Size() (file, free int64) {
 // Compact copies what is there into a new file that takes the old one's place,
 // and blocks until that is done. Readers and writers go on meanwhile; writers
 // wait only for the last few keys. A crash at any point leaves either file,
-// whole. When ctx ends, or on an error, everything is as before.
+// whole. When ctx ends, or on an error, everything is as before, unless the error
+// says that the new file is in use.
 func (s *Space) Compact(ctx context.Context) (err error) {
 	s.compacting.Lock()
 	defer s.compacting.Unlock()
@@ -50,7 +51,7 @@ func (s *Space) Compact(ctx context.Context) (err error) {
 	}
 	fresh.NoSync = true // until it counts
 	defer func() {
-		if err != nil {
+		if err != nil && !s.uses(fresh) {
 			fresh.Close()   //nolint:errcheck // it is thrown away
 			os.Remove(path) //nolint:errcheck // the next open removes it
 		}
@@ -181,10 +182,16 @@ func (s *Space) replace(fresh *bbolt.DB, path string) error {
 	s.db = fresh
 	s.mu.Unlock()
 	old.Close() //nolint:errcheck // nothing in it counts any more
-	if err := syncDir(filepath.Dir(s.path)); err != nil {
+	if err := s.syncDir(filepath.Dir(s.path)); err != nil {
 		return fmt.Errorf("the compacted file is in use, but might not survive a power failure: %w", err)
 	}
 	return nil
+}
+
+func (s *Space) uses(db *bbolt.DB) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.db == db
 }
 
 func syncDir(dir string) error {

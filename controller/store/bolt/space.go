@@ -39,6 +39,8 @@ type Space struct {
 	path  string
 	o     SpaceOptions
 	group *group
+	// syncDir brings a folder to the disk: the function of that name, but in tests.
+	syncDir func(dir string) error
 
 	compacting sync.Mutex // one at a time; taken before the group's turn
 
@@ -60,7 +62,7 @@ func OpenSpace(path string, o SpaceOptions) (*Space, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Space{db: db, path: path, o: o}
+	s := &Space{db: db, path: path, o: o, syncDir: syncDir}
 	s.group = newGroup(s.update)
 	if err := s.group.do(context.Background(), func(tx *bbolt.Tx) error { return prepare(tx, events) }); err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -3,6 +3,7 @@ package bolt
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -182,6 +183,19 @@ func TestACompactionThatIsGivenUpChangesNothing(t *testing.T) {
 }
 
 // What a crash in the middle of a compaction leaves is not used and not kept.
+func TestACompactedFileThatMightNotSurviveAPowerFailureServes(t *testing.T) {
+	s := openTestSpace(t, filepath.Join(t.TempDir(), "events.db"))
+	putKey(t, s, "before", 10)
+	s.syncDir = func(string) error { return errors.New("no") }
+	if err := s.Compact(t.Context()); err == nil {
+		t.Error("a folder that was not synced was not mentioned")
+	}
+	putKey(t, s, "after", 10)
+	if got := contents(t, s); len(got) != 2 {
+		t.Errorf("the space has %v", got)
+	}
+}
+
 func TestTheRestOfACompactionIsRemovedAtTheStart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.db")
 	putKey(t, openTestSpace(t, filepath.Join(t.TempDir(), "other.db")), "b", 1)
