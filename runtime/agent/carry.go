@@ -165,10 +165,7 @@ func (s *standIn) acceptAll(stream *relay.Stream, file *os.File) {
 }
 
 func (s *standIn) accepted(listener *relay.Stream, file *os.File) error {
-	stream, err := s.session.Open()
-	if err == nil {
-		err = s.session.Accepted(listener, stream)
-	}
+	stream, err := s.session.Accepted(listener)
 	if err != nil {
 		file.Close()
 		return err

@@ -152,15 +152,10 @@ func (s *standIn) toHost(m wire.Message, files []int) error {
 	}
 	wire.CloseAll(files[1:]) // an agent answers with one at most
 	file := os.NewFile(uintptr(files[0]), "function's")
-	stream, err := s.session.Open()
-	if err != nil {
-		file.Close()
-		return err
-	}
 	carry, err := s.carrier(files[0])
+	var stream *relay.Stream
 	if err == nil {
-		m.Streams = []uint32{stream.Number()}
-		err = s.session.Send(m) // which has to come before the first byte
+		stream, err = s.session.SendWith(m) // which has to come before the first byte
 	}
 	if err != nil {
 		file.Close()

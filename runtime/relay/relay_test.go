@@ -80,11 +80,8 @@ func pair(t testing.TB) (agent, host *end) {
 // stream opens one from from to to.
 func stream(t testing.TB, from, to *end) (ours, theirs *Stream) {
 	t.Helper()
-	ours, err := from.Open()
+	ours, err := from.SendWith(wire.Message{Kind: wire.KindReply, Seq: 1})
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := from.Send(wire.Message{Kind: wire.KindReply, Seq: 1, Streams: []uint32{ours.Number()}}); err != nil {
 		t.Fatal(err)
 	}
 	<-to.heard
@@ -213,10 +210,7 @@ func TestAListenersConnectionsAreAcceptedInOrder(t *testing.T) {
 	listening, listener := stream(t, agent, host)
 	var conns []*Stream
 	for range 3 {
-		conn, err := agent.Open()
-		if err == nil {
-			err = agent.Accepted(listening, conn)
-		}
+		conn, err := agent.Accepted(listening)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,16 +229,43 @@ func TestAListenersConnectionsAreAcceptedInOrder(t *testing.T) {
 	if _, err := listener.Accept(); !errors.Is(err, ErrClosed) {
 		t.Errorf("closed: %v", err)
 	}
-	late, err := agent.Open()
-	if err == nil {
-		err = agent.Accepted(listening, late)
-	}
+	late, err := agent.Accepted(listening)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := late.Read(make([]byte, 1)); err != io.EOF { // it is closed at once
 		t.Errorf("a connection to a closed listener: %v", err)
 	}
+}
+
+func TestConnectionsOfSeveralListenersMayComeAtOnce(t *testing.T) {
+	const each = 500
+	agent, host := pair(t)
+	var all sync.WaitGroup
+	for range 2 {
+		listening, listener := stream(t, agent, host)
+		all.Go(func() {
+			for range each {
+				conn, err := agent.Accepted(listening)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				conn.Close()
+			}
+		})
+		all.Go(func() {
+			for range each {
+				conn, err := listener.Accept()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				conn.Close()
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestWhoBreaksTheProtocolIsHungUpOn(t *testing.T) {

@@ -42,6 +42,8 @@ type Session struct {
 	in     *bufio.Reader
 	beside sync.WaitGroup
 
+	opening sync.Mutex // held until the other side has been told of a new stream; taken before sending
+
 	sending sync.Mutex // one frame at a time
 	out     []byte     // scratch for it; guarded by sending
 
@@ -157,7 +159,9 @@ func (s *Session) carryOut(f frame, content []byte) error {
 	return nil
 }
 
-// Open makes a stream of ours. The other side learns of it by a message or Accept.
+// Open makes a stream of ours, of which the other side learns by a message. Where
+// several may be opened at once it is Accepted or SendWith that does both, since
+// numbers have to arrive in their order.
 func (s *Session) Open() (*Stream, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -173,11 +177,30 @@ func (s *Session) Open() (*Stream, error) {
 	return stream, nil
 }
 
-// Accepted tells the other side of a connection that listener has taken.
-func (s *Session) Accepted(listener, conn *Stream) error {
+// Accepted opens a stream for a connection that listener has taken, and tells the
+// other side. It blocks as Send does.
+func (s *Session) Accepted(listener *Stream) (*Stream, error) {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	conn, err := s.Open()
+	if err != nil {
+		return nil, err
+	}
 	var number [4]byte
 	binary.BigEndian.PutUint32(number[:], conn.number)
-	return s.send(frame{kind: kindAccept, stream: listener.number, size: 4}, number[:])
+	return conn, s.send(frame{kind: kindAccept, stream: listener.number, size: 4}, number[:])
+}
+
+// SendWith opens a stream, which m then names, and sends m as Send does.
+func (s *Session) SendWith(m wire.Message) (*Stream, error) {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	stream, err := s.Open()
+	if err != nil {
+		return nil, err
+	}
+	m.Streams = []uint32{stream.number}
+	return stream, s.Send(m)
 }
 
 // begin makes the stream that the other side gave a number.
