@@ -9,8 +9,11 @@ import (
 
 // Function is a name with settings that can change, aliases and versions.
 type Function struct {
-	Name     FunctionName        `json:"name"`
-	Latest   RevisionID          `json:"latest"` // what $LATEST means
+	Name   FunctionName `json:"name"`
+	Latest RevisionID   `json:"latest"` // what $LATEST means
+	// Next stands in for what $LATEST becomes when its image is here, or could not
+	// become; "" when nothing is on its way.
+	Next     RevisionID          `json:"next,omitempty"`
 	Versions []Version           `json:"versions,omitempty"`
 	Aliases  map[Qualifier]Alias `json:"aliases,omitempty"`
 	Settings Settings            `json:"settings"`

@@ -43,6 +43,8 @@ type Revision struct {
 	Function FunctionName `json:"function"`
 	Spec     Spec         `json:"spec"`
 	Created  time.Time    `json:"created"`
+	// Preparing is set while what it runs is not here; nothing is started of it.
+	Preparing *Preparing `json:"preparing,omitempty"`
 	// Provisioned marks the copy from which a provisioned instance is started.
 	Provisioned bool `json:"-"`
 }

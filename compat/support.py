@@ -14,7 +14,7 @@ import zipfile
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 ENDPOINT = os.environ["ROUSE_ENDPOINT"]
 DRIVER = os.environ["ROUSE_DRIVER"]

@@ -63,12 +63,15 @@ class Images(Suite):
     def image_function(self, **more):
         return self.create(**dict(dict(Runtime=None, Handler=None, PackageType="Image", Code={"ImageUri": self.image}, Environment={"Variables": {"CUSTOM_ENV": "test"}}, Timeout=10), **more))
 
+    def active(self, name):
+        self.c.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+
     def test_life_of_an_image_function(self):
         made = self.image_function()
         self.assertEqual((made["PackageType"], made["State"], made["CodeSize"]), ("Image", "Pending", 0))
         for member in ("Runtime", "Handler", "RuntimeVersionConfig", "ImageConfigResponse"):
             self.assertNotIn(member, made)
-        self.c.get_waiter("function_active_v2").wait(FunctionName=self.name)
+        self.active(self.name)
         got = self.c.get_function(FunctionName=self.name)
         self.assertEqual((got["Code"]["RepositoryType"], got["Code"]["ImageUri"]), ("ECR", self.image))
         self.assertRegex(got["Code"]["ResolvedImageUri"], "@sha256:" + got["Configuration"]["CodeSha256"] + "$")
@@ -82,6 +85,7 @@ class Images(Suite):
         config = {"Command": ["app.other"], "WorkingDirectory": "/tmp"}
         made = self.image_function(ImageConfig=config)
         self.assertEqual(made["ImageConfigResponse"], {"ImageConfig": config})
+        self.active(self.name)
         self.assertEqual(json.loads(self.invoke({})["Text"]), ["other", "/tmp"])
         entry = {"EntryPoint": ["/bin/sh", "-c"], "Command": ["exec /lambda-entrypoint.sh app.handler"]}
         self.assertEqual(self.c.update_function_configuration(FunctionName=self.name, ImageConfig=entry)["ImageConfigResponse"], {"ImageConfig": entry})
@@ -92,9 +96,19 @@ class Images(Suite):
     def test_images_that_are_refused(self):
         self.create()
         self.invalid("Please don't provide ImageUri when updating a function with packageType Zip.", self.c.update_function_code, FunctionName=self.name, ImageUri=self.image)
-        with self.assertRaisesRegex(ClientError, "InvalidParameterValueException"):
-            self.image_function(FunctionName=self.name + "2", Code={"ImageUri": "rouse-compat-no-such-image:latest"})
-        self.missing(f"Function not found: {self.arn}2", self.c.get_function, FunctionName=self.name + "2")
+        other = self.name + "2"
+        self.image_function(FunctionName=other, Code={"ImageUri": "rouse-compat-no-such-image:latest"})
+        with self.assertRaises(WaiterError):
+            self.active(other)
+        failed = self.c.get_function_configuration(FunctionName=other)
+        self.assertEqual(failed["State"], "Failed")
+        self.assertIn("rouse-compat-no-such-image", failed["StateReason"])
+        self.refused("ResourceConflictException", 409, "The operation cannot be performed at this time. The function is currently in the following state: Failed",
+                     self.c.invoke, FunctionName=other)
+        self.c.update_function_code(FunctionName=other, ImageUri=self.image)
+        self.active(other)
+        self.assertEqual(self.c.invoke(FunctionName=other)["StatusCode"], 200)
+        self.c.delete_function(FunctionName=other)
 
     def test_read_only_but_for_tmp_under_another_user(self):
         source = ("import os, pwd\ndef handler(e, c):\n    out = []\n    for path in ('/var/task/x', '/x', '/tmp/x'):\n        try:\n            open(path, 'w').close(); out.append(True)\n"

@@ -33,10 +33,22 @@ type checker struct {
 	pool   *pool.Pool
 }
 
-func (c checker) Check(ctx context.Context, spec rouse.Spec, report func(string)) (rouse.Spec, error) {
+var _ catalog.Checker = checker{}
+
+func (c checker) Refuse(spec rouse.Spec) error {
 	var never *rouse.Error
 	if errors.As(c.pool.Fits(spec), &never) {
-		return spec, rouse.Errorf(rouse.Invalid, "%s", never.Message)
+		return rouse.Errorf(rouse.Invalid, "%s", never.Message)
+	}
+	if d, ok := c.driver.(driver.Refuser); ok {
+		return d.Refuse(spec)
+	}
+	return nil
+}
+
+func (c checker) Check(ctx context.Context, spec rouse.Spec, report func(string)) (rouse.Spec, error) {
+	if err := c.Refuse(spec); err != nil {
+		return spec, err
 	}
 	return c.driver.Check(ctx, spec, report)
 }

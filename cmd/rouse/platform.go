@@ -180,6 +180,7 @@ func (p *platform) openControl(ctx context.Context) error {
 		p.log.Info("found sandboxes of an earlier run", "taken_over", adopted, "removed", removed)
 	}
 	p.catalog.Provision()
+	p.catalog.Resume()
 	p.beside.Go(p.collect)
 	p.beside.Go(func() { p.imports.Run(p.life) })
 	if err := p.openJobs(ctx); err != nil {

@@ -24,6 +24,7 @@ type Catalog struct {
 	revisions sync.Map // rouse.RevisionID → *rouse.Revision
 	deploys   keyed
 	writes    keyed
+	preparing preparations
 	pick      func() float64 // in [0,1), chooses between an alias' versions
 
 	background sync.WaitGroup // deployments that nobody waits for
@@ -186,7 +187,8 @@ func (c *Catalog) Revision(id rouse.RevisionID) (*rouse.Revision, error) {
 	return rev.(*rouse.Revision), nil
 }
 
-// Lookup finds a revision with its function. It does not block.
+// Lookup finds a revision to run, with its function. It does not block. One that
+// is not here yet is an Unavailable error, and StartFailed when it never will be.
 func (c *Catalog) Lookup(id rouse.RevisionID) (rouse.Revision, rouse.Function, error) {
 	rev, err := c.Revision(id)
 	if err != nil {
@@ -196,7 +198,7 @@ func (c *Catalog) Lookup(id rouse.RevisionID) (rouse.Revision, rouse.Function, e
 	if v == nil {
 		return rouse.Revision{}, rouse.Function{}, notFound(rev.Function)
 	}
-	return *rev, v.fn, nil
+	return *rev, v.fn, rev.Runnable()
 }
 
 // Revisions yields every known revision. It does not block.

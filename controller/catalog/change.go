@@ -48,7 +48,7 @@ func (c *Catalog) change(ctx context.Context, name rouse.FunctionName, edit func
 		return rouse.Function{}, err
 	}
 	fn.Updated = c.cfg.Now()
-	published, err := c.number(ctx, &fn, v.fn.Published, v.find(fn.Latest))
+	published, err := c.number(ctx, &fn, v.find(fn.Latest))
 	if err != nil {
 		return rouse.Function{}, err
 	}
@@ -60,18 +60,19 @@ func (c *Catalog) change(ctx context.Context, name rouse.FunctionName, edit func
 	return fn, nil
 }
 
-// number gives each version that was published after the number before a revision
-// of its own, which tells the code its number, and stores it. latest is $LATEST.
-func (c *Catalog) number(ctx context.Context, fn *rouse.Function, before int, latest *rouse.Revision) ([]*rouse.Revision, error) {
+// number gives each version that still shares latest, which is $LATEST, a
+// revision of its own, which tells the code its number, and stores it.
+func (c *Catalog) number(ctx context.Context, fn *rouse.Function, latest *rouse.Revision) ([]*rouse.Revision, error) {
 	var made []*rouse.Revision
 	for i := range fn.Versions {
 		v := &fn.Versions[i]
-		if v.Number <= before || latest == nil || v.Revision != latest.ID {
+		if latest == nil || v.Revision != latest.ID {
 			continue
 		}
 		spec := latest.Spec
 		spec.Version = strconv.Itoa(v.Number)
 		rev := rouse.NewRevision(fn.Name, spec, c.cfg.Now())
+		rev.Preparing = latest.Preparing
 		if err := c.cfg.Revisions.PutRevision(ctx, rev); err != nil {
 			return nil, err
 		}
@@ -99,10 +100,13 @@ func (c *Catalog) UpdateSettings(ctx context.Context, name rouse.FunctionName, e
 }
 
 // Publish gives $LATEST a number. As on AWS, publishing what the newest version
-// already is returns that version.
+// already is returns that version. What cannot run is a Conflict.
 func (c *Catalog) Publish(ctx context.Context, name rouse.FunctionName, description string) (rouse.Version, error) {
 	number := 0
 	fn, err := c.change(ctx, name, func(fn *rouse.Function) error {
+		if latest, err := c.Revision(fn.Latest); err == nil && latest.Preparing != nil {
+			return rouse.Errorf(rouse.Conflict, "function %q has nothing yet that could be published: %s", name, latest.Runnable().(*rouse.Error).Message)
+		}
 		number = fn.Publish(description, c.cfg.Now()).Number
 		return nil
 	})
@@ -153,7 +157,7 @@ func (c *Catalog) DeleteAlias(ctx context.Context, name rouse.FunctionName, q ro
 }
 
 // Delete removes a function with everything that belongs to it. A deployment
-// that goes on is waited for. Requests that run are finished; it does not
+// that goes on is waited for, and what is being fetched is given up. Requests that run are finished; it does not
 // block on them.
 func (c *Catalog) Delete(ctx context.Context, name rouse.FunctionName) error {
 	unlockDeploy, err := c.deploys.lock(ctx, name)
@@ -161,6 +165,9 @@ func (c *Catalog) Delete(ctx context.Context, name rouse.FunctionName) error {
 		return err
 	}
 	defer unlockDeploy()
+	if err := c.supersede(ctx, name, "the function is being deleted"); err != nil {
+		return err
+	}
 	unlock, err := c.writes.lock(ctx, name)
 	if err != nil {
 		return err

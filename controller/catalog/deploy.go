@@ -34,14 +34,14 @@ func (c *Catalog) Deploy(ctx context.Context, d rouse.Deployment, report func(st
 		}
 	}()
 
+	if err := c.supersede(ctx, d.Name, "a later deployment replaced it"); err != nil {
+		return rouse.Deployed{}, err
+	}
 	settings, err := c.check(ctx, &d, report)
 	if err != nil {
 		return rouse.Deployed{}, err
 	}
-	rev := rouse.NewRevision(d.Name, d.Spec, c.cfg.Now())
-	if known, err := c.Revision(rev.ID); err == nil {
-		rev = *known // a roll-back to what the store has
-	}
+	rev := c.revisionOf(d.Name, d.Spec) // of a roll-back, what the store has
 	old := c.view(d.Name)
 	if old != nil && old.fn.Latest == rev.ID && old.find(rev.ID) != nil {
 		return c.redeploy(ctx, d, old)
@@ -116,10 +116,13 @@ func (c *Catalog) check(ctx context.Context, d *rouse.Deployment, report func(st
 // redeploy is a deployment that changes no revision.
 func (c *Catalog) redeploy(ctx context.Context, d rouse.Deployment, v *view) (rouse.Deployed, error) {
 	done := rouse.Deployed{Function: v.fn, Revision: *v.find(v.fn.Latest)}
-	if d.Settings == nil {
+	if d.Settings == nil && v.fn.Next == "" {
 		return done, nil
 	}
-	fn, err := c.UpdateSettings(ctx, d.Name, func(s *rouse.Settings) error { *s = *d.Settings; return nil })
+	fn, err := c.change(ctx, d.Name, func(fn *rouse.Function) error {
+		fn.Next = "" // which failed, and is not wanted any more
+		return replace(d.Settings)(fn)
+	})
 	done.Function = fn
 	return done, err
 }
@@ -153,7 +156,8 @@ func replace(settings *rouse.Settings) func(*rouse.Function) error {
 
 // commit makes rev the function's $LATEST, here and in the store, with what edit
 // makes of the rest. The function may have changed since the deployment began:
-// only what was deployed is set. A new one has generation 0.
+// only what was deployed is set. A new one has generation 0. A rev that is being
+// prepared becomes $LATEST only where there is none that runs.
 func (c *Catalog) commit(ctx context.Context, rev rouse.Revision, edit func(*rouse.Function) error) (rouse.Function, error) {
 	unlock, err := c.writes.lock(ctx, rev.Function)
 	if err != nil {
@@ -166,7 +170,7 @@ func (c *Catalog) commit(ctx context.Context, rev rouse.Revision, edit func(*rou
 	if old != nil {
 		fn, revs = clone(old.fn), old.revs
 	}
-	before, published := fn.Latest, fn.Published
+	before := fn.Latest
 	fn.Latest, fn.Updated = rev.ID, c.cfg.Now()
 	if err := edit(&fn); err != nil {
 		return rouse.Function{}, err
@@ -176,9 +180,15 @@ func (c *Catalog) commit(ctx context.Context, rev rouse.Revision, edit func(*rou
 	if err := c.cfg.Revisions.PutRevision(ctx, rev); err != nil {
 		return rouse.Function{}, err
 	}
-	versions, err := c.number(ctx, &fn, published, &rev)
+	versions, err := c.number(ctx, &fn, &rev)
 	if err != nil {
 		return rouse.Function{}, err
+	}
+	if fn.Next = ""; rev.Preparing != nil {
+		fn.Next = rev.ID
+		if old != nil && old.runs() {
+			fn.Latest = before
+		}
 	}
 	if fn, err = c.cfg.Functions.Put(ctx, fn); err != nil {
 		return rouse.Function{}, err
@@ -196,16 +206,25 @@ func (c *Catalog) commit(ctx context.Context, rev rouse.Revision, edit func(*rou
 	return fn, nil
 }
 
+// runs says whether $LATEST is something that can run.
+func (v *view) runs() bool {
+	latest := v.find(v.fn.Latest)
+	return latest != nil && latest.Preparing == nil
+}
+
 // prune splits revs, newest first, into those that stay and those that go.
 func prune(fn *rouse.Function, revs []*rouse.Revision) (kept, dropped []*rouse.Revision) {
 	named := fn.Revisions()
 	unreferenced := 0
 	for _, rev := range revs {
-		if slices.Contains(named, rev.ID) {
+		if rev.ID == fn.Next || slices.Contains(named, rev.ID) {
 			kept = append(kept, rev)
 			continue
 		}
-		if unreferenced++; unreferenced > keepUnreferenced {
+		if rev.Preparing == nil {
+			unreferenced++
+		}
+		if rev.Preparing != nil || unreferenced > keepUnreferenced {
 			dropped = append(dropped, rev)
 		} else {
 			kept = append(kept, rev)

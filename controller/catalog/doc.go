@@ -6,6 +6,10 @@
 // takes; the write lock is held for one store transaction only, so that
 // settings and aliases can change while a deployment goes on.
 //
+// An image that is not here can take minutes. Where nobody is to wait for that,
+// a revision that cannot run yet stands in for the one that it becomes, and is
+// what the store knows of it: an interrupted fetch is begun again (prepare.go).
+//
 // Of the revisions that nothing points at any more the newest few stay, so that
 // they can be called by id and rolled back to.
 package catalog
@@ -53,6 +57,10 @@ type Pool interface {
 
 // Checker says what is wrong with running spec here and completes it.
 type Checker interface {
+	// Refuse says as much of it as is known at once. It does not block.
+	Refuse(spec rouse.Spec) error
+	// Check blocks as long as it takes to have what spec runs. An image that spec
+	// has the id of is that very one; else it is what its name means now.
 	Check(ctx context.Context, spec rouse.Spec, report func(string)) (rouse.Spec, error)
 }
 

@@ -136,10 +136,27 @@ func (p *pool) Retire(id rouse.RevisionID) {
 	p.retired = append(p.retired, id)
 }
 
-type checker struct{}
+// checker finds every image, unless look says otherwise.
+type checker struct {
+	look func(ctx context.Context, spec rouse.Spec) error
+}
 
-func (checker) Check(_ context.Context, spec rouse.Spec, _ func(string)) (rouse.Spec, error) {
-	spec.Artifact.ImageID = "sha256:" + spec.Artifact.Image
+func (checker) Refuse(spec rouse.Spec) error {
+	if spec.Memory > rouse.GB {
+		return rouse.Errorf(rouse.Invalid, "memory %s: this host has less", spec.Memory)
+	}
+	return nil
+}
+
+func (c *checker) Check(ctx context.Context, spec rouse.Spec, _ func(string)) (rouse.Spec, error) {
+	if c.look != nil {
+		if err := c.look(ctx, spec); err != nil {
+			return spec, err
+		}
+	}
+	if spec.Artifact.ImageID == "" {
+		spec.Artifact.ImageID = "sha256:" + spec.Artifact.Image
+	}
 	return spec, nil
 }
 
@@ -155,6 +172,7 @@ type world struct {
 	*Catalog
 	store     *memory
 	pool      *pool
+	checker   checker
 	artifacts artifacts
 	removed   []rouse.FunctionName
 	clock     time.Time
@@ -173,7 +191,7 @@ func (w *world) open(t *testing.T) {
 	w.pool = &pool{running: make(map[rouse.RevisionID]bool)}
 	var mu sync.Mutex
 	c, err := Open(t.Context(), Config{
-		Functions: w.store, Revisions: w.store, Pool: w.pool, Checker: checker{}, Artifacts: w.artifacts,
+		Functions: w.store, Revisions: w.store, Pool: w.pool, Checker: &w.checker, Artifacts: w.artifacts,
 		Removed: func(name rouse.FunctionName) { w.removed = append(w.removed, name) },
 		Now: func() time.Time {
 			mu.Lock()

@@ -9,7 +9,8 @@ import (
 // Create makes a function of spec that must not exist yet, else it is a Conflict.
 // Nothing is started: a spec that this host can run is taken at its word, as on
 // AWS, and what is wrong with its code shows when it is called. edit completes
-// the function before it is stored; it blocks on the driver and the store.
+// the function before it is stored; it blocks on the driver and the store. An
+// image is not waited for: the function cannot run before it is here.
 func (c *Catalog) Create(ctx context.Context, name rouse.FunctionName, spec rouse.Spec, edit func(*rouse.Function) error) (rouse.Function, error) {
 	if _, err := rouse.ParseFunctionName(string(name)); err != nil {
 		return rouse.Function{}, err
@@ -32,9 +33,10 @@ func (c *Catalog) Create(ctx context.Context, name rouse.FunctionName, spec rous
 }
 
 // Revise makes what respec makes of $LATEST's spec the new $LATEST, and what
-// edit makes of the rest, in one write. Traffic moves at once. Like Create it
-// starts nothing. An error of respec or edit is returned as it is, and nothing
-// changes.
+// edit makes of the rest, in one write. Traffic moves at once, or, for another
+// image, when that is here; until then what ran goes on, and another Revise is a
+// Conflict. Like Create it starts nothing. An error of respec or edit is returned
+// as it is, and nothing changes.
 func (c *Catalog) Revise(ctx context.Context, name rouse.FunctionName, respec func(*rouse.Function, *rouse.Spec) error, edit func(*rouse.Function) error) (rouse.Function, error) {
 	unlock, err := c.deploys.lock(ctx, name)
 	if err != nil {
@@ -44,6 +46,9 @@ func (c *Catalog) Revise(ctx context.Context, name rouse.FunctionName, respec fu
 	v := c.view(name)
 	if v == nil {
 		return rouse.Function{}, notFound(name)
+	}
+	if err := v.busy(); err != nil {
+		return rouse.Function{}, err
 	}
 	latest := v.find(v.fn.Latest)
 	if latest == nil {
@@ -72,13 +77,12 @@ func (c *Catalog) turn(ctx context.Context, name rouse.FunctionName, spec rouse.
 			return rouse.Function{}, rouse.Errorf(rouse.Invalid, "artifact %.80q: no such code was uploaded", code)
 		}
 	}
+	if unknown(spec) {
+		return c.prepare(ctx, name, spec, edit)
+	}
 	spec, err := c.cfg.Checker.Check(ctx, spec, func(string) {})
 	if err != nil {
 		return rouse.Function{}, err
 	}
-	rev := rouse.NewRevision(name, spec, c.cfg.Now())
-	if known, err := c.Revision(rev.ID); err == nil {
-		rev = *known
-	}
-	return c.commit(ctx, rev, edit)
+	return c.commit(ctx, c.revisionOf(name, spec), edit)
 }

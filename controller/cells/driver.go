@@ -24,6 +24,7 @@ type Options struct {
 // Inner is a driver that can make cells.
 type Inner interface {
 	driver.Driver
+	driver.Refuser
 	driver.CellMaker
 	driver.Collector
 	driver.Crosser
@@ -48,6 +49,7 @@ type Driver struct {
 
 var (
 	_ driver.Driver    = (*Driver)(nil)
+	_ driver.Refuser   = (*Driver)(nil)
 	_ driver.CellMaker = (*Driver)(nil)
 	_ driver.Collector = (*Driver)(nil)
 	_ driver.Stock     = (*Driver)(nil)
@@ -73,6 +75,9 @@ func (d *Driver) Check(ctx context.Context, spec rouse.Spec, report func(string)
 	}
 	return spec, d.tryZygote(ctx, spec, report)
 }
+
+// Refuse is the inner driver's.
+func (d *Driver) Refuse(spec rouse.Spec) error { return d.inner.Refuse(spec) }
 
 // CellFor is the inner driver's.
 func (d *Driver) CellFor(ctx context.Context, c driver.Class) (driver.Class, bool) {

@@ -14,7 +14,8 @@ type Driver interface {
 	// Check says what is wrong with running rev here, before anything starts:
 	// an image that does not exist, a runtime without an interpreter, more
 	// memory than the host has. It returns rev's spec completed with what the
-	// driver found out, such as the image's id. It blocks on I/O. report, which
+	// driver found out, such as the image's id. A spec with that id already means
+	// that very image. It blocks on I/O. report, which
 	// may be nil, is told of slow steps in words for people.
 	Check(ctx context.Context, spec rouse.Spec, report func(string)) (rouse.Spec, error)
 	// Make makes an empty sandbox and blocks until its agent answers.
@@ -24,6 +25,13 @@ type Driver interface {
 	List(ctx context.Context) ([]Sandbox, error)
 	// Close frees what the driver itself holds. Sandboxes are not its concern.
 	Close() error
+}
+
+// Refuser is a driver that knows at once of some specs that they cannot run here.
+type Refuser interface {
+	// Refuse is an Invalid error for such a spec. It does not block; Check refuses
+	// the same ones.
+	Refuse(spec rouse.Spec) error
 }
 
 // Sandbox is given one revision, once.

@@ -67,6 +67,8 @@ var described = map[string]reflect.Type{
 	"Function":         reflect.TypeFor[rouse.Function](),
 	"FunctionView":     reflect.TypeFor[FunctionView](),
 	"Revision":         reflect.TypeFor[rouse.Revision](),
+	"Preparing":        reflect.TypeFor[rouse.Preparing](),
+	"PreparingFailure": reflect.TypeFor[rouse.PreparingFailure](),
 	"Version":          reflect.TypeFor[rouse.Version](),
 	"NextStart":        reflect.TypeFor[NextStart](),
 	"Publication":      reflect.TypeFor[Publication](),

@@ -129,12 +129,12 @@ func (a *api) configuration(p pointed) *configuration {
 		Timeout: int(spec.Timeout.D() / time.Second), MemorySize: int(spec.Memory / rouse.MB),
 		LastModified: date(p.modified()), Version: p.version(), RevisionId: p.revisionID(),
 		TracingConfig: map[string]string{"Mode": "PassThrough"},
-		State:         "Active", LastUpdateStatus: "Successful",
-		PackageType: "Zip", Architectures: []string{a.machine},
+		PackageType:   "Zip", Architectures: []string{a.machine},
 		EphemeralStorage: map[string]int{"Size": int(spec.Tmp / rouse.MB)},
 		SnapStart:        map[string]string{"ApplyOn": "None", "OptimizationStatus": "Off"},
 		LoggingConfig:    map[string]string{"LogFormat": "Text", "LogGroup": "/aws/lambda/" + string(p.fn.Name)},
 	}
+	a.state(c, p)
 	if len(spec.Environment) > 0 || p.lambda.HasEnvironment {
 		c.Environment = &environment{map[string]string{}}
 		maps.Copy(c.Environment.Variables, spec.Environment)
@@ -160,22 +160,28 @@ func (a *api) configuration(p pointed) *configuration {
 
 // listed leaves out what listings do not tell.
 func (c *configuration) listed() *configuration {
-	c.State, c.LastUpdateStatus, c.RuntimeVersionConfig = "", "", nil
+	c.State, c.StateReason, c.StateReasonCode = "", "", ""
+	c.LastUpdateStatus, c.LastUpdateStatusReason, c.LastUpdateStatusReasonCode = "", "", ""
+	c.RuntimeVersionConfig = nil
 	return c
 }
 
-// creating and updating are what the answers to changes say of what is done by
-// the time that anybody can ask. Being done is a change too: whoever asks then is
-// told another RevisionId.
+// creating and updating are what the answers to changes say, also of what is done
+// by the time that anybody can ask. Being done is a change too: whoever asks then
+// is told another RevisionId.
 func (c *configuration) creating() *configuration {
-	c.RevisionId = before(c.RevisionId)
-	c.State, c.StateReason, c.StateReasonCode, c.LastUpdateStatus = "Pending", "The function is being created.", "Creating", ""
+	if c.State == "Active" {
+		c.RevisionId = before(c.RevisionId)
+		c.State, c.StateReason, c.StateReasonCode, c.LastUpdateStatus = "Pending", beingCreated, "Creating", ""
+	}
 	return c
 }
 
 func (c *configuration) updating() *configuration {
-	c.RevisionId = before(c.RevisionId)
-	c.LastUpdateStatus, c.LastUpdateStatusReason, c.LastUpdateStatusReasonCode = "InProgress", "The function is being created.", "Creating"
+	if c.LastUpdateStatus == "Successful" {
+		c.RevisionId = before(c.RevisionId)
+		c.LastUpdateStatus, c.LastUpdateStatusReason, c.LastUpdateStatusReasonCode = "InProgress", beingCreated, "Creating"
+	}
 	return c
 }
 

@@ -56,7 +56,11 @@ func (a *api) pointed(r *request) (pointed, error) {
 func location(c *gateway.Call, p pointed) map[string]string {
 	artifact := p.rev.Spec.Artifact
 	if artifact.Image != "" {
-		return map[string]string{"RepositoryType": "ECR", "ImageUri": artifact.Image, "ResolvedImageUri": resolved(artifact)}
+		code := map[string]string{"RepositoryType": "ECR", "ImageUri": artifact.Image}
+		if artifact.ImageID != "" {
+			code["ResolvedImageUri"] = resolved(artifact)
+		}
+		return code
 	}
 	digest := treePrefix + strings.TrimPrefix(artifact.Code, "sha256:")
 	if pack := p.lambda.Package; pack != nil && pack.Code == artifact.Code {

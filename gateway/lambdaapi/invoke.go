@@ -84,6 +84,9 @@ func (a *api) resolve(c *gateway.Call, operation, escaped string) error {
 	if c.Revision, err = a.Catalog.Revision(id); err != nil {
 		return err
 	}
+	if err := runnable(c.Revision); err != nil {
+		return err
+	}
 	if c.Revision.Spec.Contract != rouse.ContractLambda {
 		return invalid("The function %s speaks HTTP and takes no events; send it a request at /fn/%s/", t.name, t.name)
 	}

@@ -22,7 +22,8 @@ type Reader interface {
 type Writer interface {
 	// Create makes a function that must not exist yet, else it is a Conflict.
 	Create(ctx context.Context, name rouse.FunctionName, spec rouse.Spec, edit func(*rouse.Function) error) (rouse.Function, error)
-	// Revise changes what runs, and the rest with it, in one write.
+	// Revise changes what runs, and the rest with it, in one write. It is a Conflict
+	// while an image is on its way that another one waits for.
 	Revise(ctx context.Context, name rouse.FunctionName, respec func(*rouse.Function, *rouse.Spec) error, edit func(*rouse.Function) error) (rouse.Function, error)
 	// Change changes whatever is not the revision.
 	Change(ctx context.Context, name rouse.FunctionName, edit func(*rouse.Function) error) (rouse.Function, error)

@@ -33,6 +33,11 @@ func (a *api) putProvisionedConcurrencyConfig(r *request) (any, error) {
 		if err := a.qualified(fn, t); err != nil {
 			return err
 		}
+		if p, err := a.find(fn, t); err != nil {
+			return err
+		} else if err := runnable(p.rev); err != nil {
+			return err
+		}
 		if err := provisionedTwice(fn, t.qualifier); err != nil {
 			return err
 		}

@@ -26,6 +26,9 @@ func (a *api) updateFunctionCode(r *request) (any, error) {
 	if r.has("PublishTo") || r.text("SourceKMSKeyArn") != "" {
 		return nil, unsupported("PublishTo or SourceKMSKeyArn", "leave it out")
 	}
+	if err := a.changeable(fn); err != nil {
+		return nil, err
+	}
 	before, err := a.at(fn, 0)
 	if err != nil {
 		return nil, err
@@ -88,6 +91,11 @@ func (a *api) revise(r *request, t target, revision string, publish bool,
 		}
 		return nil
 	})
+	if rouse.CodeOf(err) == rouse.Conflict {
+		if now, gone := a.Catalog.Function(t.name); gone == nil {
+			return nil, a.busy(now)
+		}
+	}
 	if err != nil {
 		return nil, a.gone(t, err)
 	}

@@ -9,8 +9,11 @@ func (a *api) updateFunctionConfiguration(r *request) (any, error) {
 		return nil, err
 	}
 	in.variables = r.variables
-	_, t, err := a.latest(r)
+	fn, t, err := a.latest(r)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.changeable(fn); err != nil {
 		return nil, err
 	}
 	if err := a.refuse(r, &in); err != nil {

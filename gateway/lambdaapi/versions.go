@@ -26,11 +26,17 @@ func (a *api) publishVersion(r *request) (any, error) {
 	}
 	number, before := 0, 0
 	fn, err := a.Catalog.Change(r.Request.Context(), t.name, func(fn *rouse.Function) error {
+		if err := a.changeable(fn); err != nil {
+			return err
+		}
 		if err := a.current(fn, in.RevisionId); err != nil {
 			return err
 		}
 		latest, err := a.at(fn, 0)
 		if err != nil {
+			return err
+		}
+		if err := runnable(latest.rev); err != nil {
 			return err
 		}
 		if sum, _ := latest.code(); in.CodeSha256 != "" && in.CodeSha256 != sum {

@@ -34,8 +34,10 @@ func explain(ctx context.Context, ref string, repo name.Repository, err error) e
 		e.Code, e.RetryAfter = rouse.Unavailable, time.Second
 		e.Message = fmt.Sprintf("image %s: the registry %s cannot be reached, or its answer cannot be read: %v", ref, at, reason(err))
 	case answer.StatusCode == http.StatusNotFound:
+		e.Cause = errors.Join(rouse.ErrNoImage, err)
 		e.Message = fmt.Sprintf("image %s: the registry %s has no such image", ref, at)
 	case answer.StatusCode == http.StatusUnauthorized, answer.StatusCode == http.StatusForbidden:
+		e.Cause = errors.Join(rouse.ErrImageDenied, err)
 		e.Message = fmt.Sprintf("image %s: the registry %s does not give it to us: it does not exist, or `docker login %s` is needed by the user who runs Rouse", ref, at, at)
 	case answer.StatusCode == http.StatusTooManyRequests:
 		e.Code, e.RetryAfter = rouse.Unavailable, time.Minute

@@ -11,17 +11,28 @@ import (
 	imageapi "github.com/docker/docker/api/types/image"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/driver"
 )
+
+var _ driver.Refuser = (*Driver)(nil)
+
+// Refuse says which limits are beyond this host.
+func (d *Driver) Refuse(spec rouse.Spec) error {
+	switch {
+	case spec.Memory > d.host.memory:
+		return rouse.Errorf(rouse.Invalid, "memory %s: this host has %dMB", spec.Memory, d.host.memory/rouse.MB)
+	case spec.CPU > float64(d.host.cores):
+		return rouse.Errorf(rouse.Invalid, "cpu %g: this host has %d", spec.CPU, d.host.cores)
+	}
+	return nil
+}
 
 // Check finds the image, fetching it when the engine does not have it, and says
 // what about it or about the limits cannot run here. It completes the spec of
 // an image with the image's id and size.
 func (d *Driver) Check(ctx context.Context, spec rouse.Spec, report func(string)) (rouse.Spec, error) {
-	if spec.Memory > d.host.memory {
-		return spec, rouse.Errorf(rouse.Invalid, "memory %s: this host has %dMB", spec.Memory, d.host.memory/rouse.MB)
-	}
-	if spec.CPU > float64(d.host.cores) {
-		return spec, rouse.Errorf(rouse.Invalid, "cpu %g: this host has %d", spec.CPU, d.host.cores)
+	if err := d.Refuse(spec); err != nil {
+		return spec, err
 	}
 	ref, err := spec.Artifact.Image, error(nil)
 	if ref == "" {
@@ -29,14 +40,7 @@ func (d *Driver) Check(ctx context.Context, spec rouse.Spec, report func(string)
 			return spec, err
 		}
 	}
-	img, err := d.inspect(ctx, ref)
-	switch {
-	case !errdefs.IsNotFound(err):
-	case spec.Artifact.Image == "": // which every start asks the engine for, by name
-		img, err = d.pulled(ctx, ref, report, nil)
-	default:
-		img, err = d.fetch(ctx, ref, report)
-	}
+	img, err := d.asked(ctx, spec.Artifact, ref, report)
 	switch {
 	case errdefs.IsInvalidArgument(err):
 		return spec, &rouse.Error{Code: rouse.Invalid, Message: fmt.Sprintf("image %q: not an image's name", ref), Cause: err}
@@ -54,9 +58,35 @@ func (d *Driver) Check(ctx context.Context, spec rouse.Spec, report func(string)
 	if len(spec.Command) == 0 && len(img.argv(spec)) == 0 {
 		return spec, rouse.Errorf(rouse.Invalid, "image %s: it has no entry point; give a command", ref)
 	}
-	spec.Artifact.ImageID, spec.Artifact.Source, spec.Artifact.Size = img.id, img.source, img.size
+	if spec.Artifact.ImageID == "" {
+		spec.Artifact.Source = img.source
+	}
+	spec.Artifact.ImageID, spec.Artifact.Size = img.id, img.size
 	d.unpack(ctx, img, report)
 	return spec, nil
+}
+
+// asked is the image that an artifact means. What its name, ref, means now does
+// not matter once its id is known.
+func (d *Driver) asked(ctx context.Context, a rouse.Artifact, ref string, report func(string)) (image, error) {
+	if a.ImageID != "" {
+		img, err := d.find(ctx, a.ImageID)
+		if !errdefs.IsNotFound(err) {
+			return img, err
+		}
+		if a.Source == "" {
+			return image{}, gone(ref, err)
+		}
+		return d.fetch(ctx, a.Source, report)
+	}
+	img, err := d.inspect(ctx, ref)
+	switch {
+	case !errdefs.IsNotFound(err):
+		return img, err
+	case a.Image == "": // which every start asks the engine for, by name
+		return d.pulled(ctx, ref, report, nil)
+	}
+	return d.fetch(ctx, ref, report)
 }
 
 func public(err error) string {

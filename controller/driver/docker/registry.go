@@ -133,8 +133,20 @@ func (d *Driver) pulled(ctx context.Context, ref string, report func(string), di
 	return image{}, &rouse.Error{
 		Code:    rouse.StartFailed,
 		Message: fmt.Sprintf("image %s: not on this engine and cannot be pulled: %s", ref, why),
-		Cause:   errors.Join(direct, err),
+		Cause:   errors.Join(direct, err, answered(err)),
 	}
+}
+
+// answered is what an engine's error says that the registry's answer was; nil
+// when it does not. Engines put both into one status.
+func answered(err error) error {
+	switch {
+	case errdefs.IsUnauthorized(err), errdefs.IsPermissionDenied(err), strings.Contains(err.Error(), "denied"):
+		return rouse.ErrImageDenied
+	case errdefs.IsNotFound(err), strings.Contains(err.Error(), "manifest unknown"):
+		return rouse.ErrNoImage
+	}
+	return nil
 }
 
 // isOwn says whether an error is an image's own, which no other way mends.

@@ -289,11 +289,31 @@ func TestCheckSaysWhatIsWrongWithAPublishedImage(t *testing.T) {
 			t.Errorf("%s: error %v, want %q", ref, err, want)
 		}
 	}
-	h.closed.Store(true)
 	spec := rouse.DefaultSpec()
+	spec.Artifact.Image = h.addr + "/no:1"
+	if _, err := host.Driver.Check(t.Context(), spec, nil); !errors.Is(err, rouse.ErrNoImage) {
+		t.Errorf("an image that does not exist: %v", err)
+	}
+	h.closed.Store(true)
 	spec.Artifact.Image = h.addr + "/other:1"
-	if _, err := host.Driver.Check(t.Context(), spec, nil); err == nil || !strings.Contains(err.Error(), "`docker login "+h.addr+"` is needed") {
+	if _, err := host.Driver.Check(t.Context(), spec, nil); err == nil || !strings.Contains(err.Error(), "`docker login "+h.addr+"` is needed") || rouse.FailedToPrepare(err).Code != rouse.Denied {
 		t.Errorf("nobody is let in: %v", err)
+	}
+}
+
+func TestASpecThatKnowsItsImageKeepsItWhateverTheNameMeansNow(t *testing.T) {
+	api, h := engine(t), newHouse(t)
+	d, rev := fetched(t, api, h, newImages(t))
+	h.push(t, "shop/fn:1", world(t).Program, func(c *v1.ConfigFile) { c.Config.Env = []string{"NEW=1"} })
+	spec := rev.Spec
+	spec.Memory *= 2
+	spec, err := d.Check(t.Context(), spec, nil)
+	if err != nil || spec.Artifact != rev.Spec.Artifact {
+		t.Errorf("%+v became %+v: %v", rev.Spec.Artifact, spec.Artifact, err)
+	}
+	spec.Artifact.ImageID, spec.Artifact.Source = "", ""
+	if spec, err = d.Check(t.Context(), spec, nil); err != nil || spec.Artifact.ImageID == rev.Spec.Artifact.ImageID {
+		t.Errorf("asked for by its name it is still %s: %v", spec.Artifact.ImageID, err)
 	}
 }
 

@@ -31,10 +31,16 @@ type Fake struct {
 	most      int
 }
 
-var _ driver.Driver = (*Fake)(nil)
+var (
+	_ driver.Driver  = (*Fake)(nil)
+	_ driver.Refuser = (*Fake)(nil)
+)
 
 // Name is "fake".
 func (f *Fake) Name() string { return "fake" }
+
+// Refuse refuses nothing.
+func (f *Fake) Refuse(rouse.Spec) error { return nil }
 
 // Check runs OnCheck. Without one it accepts everything.
 func (f *Fake) Check(ctx context.Context, spec rouse.Spec, _ func(string)) (rouse.Spec, error) {

@@ -126,20 +126,30 @@ func (d *Driver) sandboxes() string { return filepath.Join(d.Dir, "sandboxes") }
 
 func (d *Driver) bootstraps() string { return filepath.Join(d.Dir, "runtime") }
 
+var _ driver.Refuser = (*Driver)(nil)
+
+// Refuse says what this driver never runs.
+func (d *Driver) Refuse(spec rouse.Spec) error {
+	cores := runtime.NumCPU()
+	switch {
+	case spec.Artifact.Image != "":
+		return rouse.Errorf(rouse.Invalid, "image: driver process cannot run images; use --driver docker")
+	case spec.Writable:
+		return rouse.Errorf(rouse.Invalid, "writable: with driver process functions see the host's files, as their user; leave it out")
+	case spec.CPU > float64(cores):
+		return rouse.Errorf(rouse.Invalid, "cpu %g: this host has %d", spec.CPU, cores)
+	}
+	return nil
+}
+
 // Check refuses images, unknown runtimes, runtimes whose interpreter is not on
 // this host, and more memory or CPU than the host has.
 func (d *Driver) Check(ctx context.Context, spec rouse.Spec, _ func(string)) (rouse.Spec, error) {
-	if spec.Artifact.Image != "" {
-		return spec, rouse.Errorf(rouse.Invalid, "image: driver process cannot run images; use --driver docker")
-	}
-	if spec.Writable {
-		return spec, rouse.Errorf(rouse.Invalid, "writable: with driver process functions see the host's files, as their user; leave it out")
+	if err := d.Refuse(spec); err != nil {
+		return spec, err
 	}
 	if _, err := d.interpreter(ctx, spec.Runtime); err != nil {
 		return spec, err
-	}
-	if cores := runtime.NumCPU(); spec.CPU > float64(cores) {
-		return spec, rouse.Errorf(rouse.Invalid, "cpu %g: this host has %d", spec.CPU, cores)
 	}
 	var host unix.Sysinfo_t
 	if err := unix.Sysinfo(&host); err != nil {

@@ -1,0 +1,283 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	layertypes "github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// slowRegistry is a registry on loopback that gives out layers when it is let.
+type slowRegistry struct {
+	addr string
+
+	mu   sync.Mutex
+	gate chan struct{} // under mu; closed while layers are given out
+}
+
+func newSlowRegistry(t *testing.T) *slowRegistry {
+	t.Helper()
+	r := &slowRegistry{gate: make(chan struct{})}
+	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		switch {
+		case strings.Contains(req.URL.Path, "/secret/"):
+			w.WriteHeader(http.StatusForbidden)
+			return
+		case req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/blobs/"):
+			r.mu.Lock()
+			gate := r.gate
+			r.mu.Unlock()
+			select {
+			case <-gate:
+			case <-req.Context().Done():
+				return
+			}
+		}
+		inner.ServeHTTP(w, req)
+	}))
+	t.Cleanup(server.Close)
+	t.Cleanup(r.open)
+	r.addr = strings.TrimPrefix(server.URL, "http://")
+	return r
+}
+
+func (r *slowRegistry) open() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	select {
+	case <-r.gate:
+	default:
+		close(r.gate)
+	}
+}
+
+func (r *slowRegistry) shut() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.gate = make(chan struct{})
+}
+
+// push publishes an image of the tests' function, which env tells from others.
+func (r *slowRegistry) push(t *testing.T, as, env string) string {
+	t.Helper()
+	program, err := os.ReadFile(filepath.Join(built, "function", "bootstrap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files bytes.Buffer
+	w := tar.NewWriter(&files)
+	for _, h := range []*tar.Header{
+		{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777},
+		{Name: "fn", Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(program))},
+	} {
+		if err := w.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Write(program); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	img, err := mutate.AppendLayers(empty.Image, static.NewLayer(files.Bytes(), layertypes.DockerUncompressedLayer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config = config.DeepCopy()
+	config.OS, config.Architecture = "linux", runtime.GOARCH
+	config.Config.Entrypoint, config.Config.Env = []string{"/fn"}, []string{"IMAGE=" + env}
+	if img, err = mutate.ConfigFile(img, config); err != nil {
+		t.Fatal(err)
+	}
+	to, err := name.ParseReference(r.addr + "/" + as)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	defer transport.CloseIdleConnections()
+	if err := remote.Write(to, img, remote.WithTransport(transport)); err != nil {
+		t.Fatal(err)
+	}
+	return to.Name()
+}
+
+// lambda is AWS's client of a server. It tries nothing twice.
+func (s *server) lambda() *lambda.Client {
+	return lambda.New(lambda.Options{
+		Region: "us-east-1", BaseEndpoint: &s.url, Retryer: aws.NopRetryer{},
+		Credentials: credentials.NewStaticCredentialsProvider("any", "any", ""),
+	})
+}
+
+// refused checks that a call met a conflict that says what.
+func refused(t *testing.T, err error, what string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), "StatusCode: 409") || !strings.Contains(err.Error(), "ResourceConflictException: "+what) {
+		t.Errorf("%v, want a conflict: %s", err, what)
+	}
+}
+
+// got is a function's configuration.
+func got(t *testing.T, c *lambda.Client, qualifier *string) *types.FunctionConfiguration {
+	t.Helper()
+	out, err := c.GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String("f"), Qualifier: qualifier})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Configuration
+}
+
+func invoked(t *testing.T, c *lambda.Client, version string) {
+	t.Helper()
+	out, err := c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("f")})
+	if err != nil || out.FunctionError != nil || *out.ExecutedVersion != version {
+		t.Errorf("invoked: %+v %v", out, err)
+	}
+}
+
+const soon = 50 * time.Millisecond
+
+// updated waits as AWS's clients do until the function's update has ended; an
+// error says that it failed.
+func updated(t *testing.T, c *lambda.Client) error {
+	t.Helper()
+	waiter := lambda.NewFunctionUpdatedV2Waiter(c, func(o *lambda.FunctionUpdatedV2WaiterOptions) { o.MinDelay, o.MaxDelay = soon, soon })
+	return waiter.Wait(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String("f")}, patience)
+}
+
+const pending = "The operation cannot be performed at this time. The function is currently in the following state: Pending"
+
+// TestAnImageIsFetchedWhileNobodyWaits follows a function from its making over
+// an update, in the middle of which the server ends, to one that fails.
+func TestAnImageIsFetchedWhileNobodyWaits(t *testing.T) {
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	from := newSlowRegistry(t)
+	first, second := from.push(t, "shop/fn:1", "1"), from.push(t, "shop/fn:2", "2")
+	data := dataDir(t)
+	w := onDockerWith(t, data)
+	c, f := w.server.lambda(), aws.String("f")
+	made, err := c.CreateFunction(t.Context(), &lambda.CreateFunctionInput{
+		FunctionName: f, PackageType: types.PackageTypeImage, Code: &types.FunctionCode{ImageUri: &first},
+		Role: aws.String("arn:aws:iam::000000000000:role/any"), MemorySize: aws.Int32(128), Publish: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made.State != types.StatePending || made.StateReasonCode != types.StateReasonCodeCreating || *made.Version != "1" {
+		t.Errorf("made %+v", made)
+	}
+	for _, qualifier := range []*string{nil, aws.String("1")} {
+		if now := got(t, c, qualifier); now.State != types.StatePending || *now.StateReason != "The function is being created." {
+			t.Errorf("while it is fetched: %+v", now)
+		}
+	}
+	_, err = c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: f})
+	refused(t, err, pending)
+	_, err = c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: f, InvocationType: types.InvocationTypeEvent})
+	refused(t, err, pending)
+	_, err = c.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: f, ImageUri: &second})
+	refused(t, err, pending)
+	_, err = c.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: f, Timeout: aws.Int32(9)})
+	refused(t, err, pending)
+	_, err = c.PublishVersion(t.Context(), &lambda.PublishVersionInput{FunctionName: f})
+	refused(t, err, pending)
+	if res, err := http.Post(w.url+"/fn/f/", "application/json", strings.NewReader("{}")); err != nil || res.StatusCode != 503 || res.Header.Get("Retry-After") == "" {
+		t.Errorf("/fn/f/: %+v %v", res, err)
+	} else {
+		res.Body.Close()
+	}
+	from.open()
+	if err := lambda.NewFunctionActiveV2Waiter(c, func(o *lambda.FunctionActiveV2WaiterOptions) { o.MinDelay, o.MaxDelay = soon, soon }).Wait(t.Context(), &lambda.GetFunctionInput{FunctionName: f}, patience); err != nil {
+		t.Fatal(err)
+	}
+	if err := lambda.NewPublishedVersionActiveWaiter(c, func(o *lambda.PublishedVersionActiveWaiterOptions) { o.MinDelay, o.MaxDelay = soon, soon }).Wait(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: f, Qualifier: aws.String("1")}, patience); err != nil {
+		t.Fatal(err)
+	}
+	invoked(t, c, "$LATEST")
+
+	from.shut()
+	old := got(t, c, nil)
+	began, err := c.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: f, ImageUri: &second})
+	if err != nil || began.LastUpdateStatus != types.LastUpdateStatusInProgress || began.State != types.StateActive || *began.RevisionId == *old.RevisionId {
+		t.Fatalf("began %+v %v", began, err)
+	}
+	_, err = c.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: f, ImageUri: &first})
+	refused(t, err, "The operation cannot be performed at this time. An update is in progress for resource: arn:aws:lambda:us-east-1:000000000000:function:f")
+	invoked(t, c, "$LATEST")
+	w.end()
+	w = onDockerWith(t, data)
+	w.leavesNothing()
+	c = w.server.lambda()
+	if now := got(t, c, nil); now.LastUpdateStatus != types.LastUpdateStatusInProgress || *now.CodeSha256 != *old.CodeSha256 {
+		t.Errorf("after a restart %+v", now)
+	}
+	invoked(t, c, "$LATEST")
+	from.open()
+	if err := updated(t, c); err != nil {
+		t.Fatal(err)
+	}
+	now := got(t, c, nil)
+	if *now.CodeSha256 == *old.CodeSha256 {
+		t.Error("the update changed nothing")
+	}
+	invoked(t, c, "$LATEST")
+
+	for image, want := range map[string]types.LastUpdateStatusReasonCode{
+		from.addr + "/shop/fn:none":  types.LastUpdateStatusReasonCodeImageDeleted,
+		from.addr + "/secret/fn:1":   types.LastUpdateStatusReasonCodeImageAccessDenied,
+		from.addr + "/shop/fn:no no": types.LastUpdateStatusReasonCodeInvalidImage,
+	} {
+		if _, err := c.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: f, ImageUri: &image}); err != nil {
+			t.Fatal(err)
+		}
+		err := updated(t, c)
+		if failed := got(t, c, nil); err == nil || failed.LastUpdateStatusReasonCode != want || !strings.Contains(*failed.LastUpdateStatusReason, image) || *failed.CodeSha256 != *now.CodeSha256 {
+			t.Errorf("%s: %s %s, %v", image, failed.LastUpdateStatusReasonCode, aws.ToString(failed.LastUpdateStatusReason), err)
+		}
+		invoked(t, c, "$LATEST")
+	}
+	if _, err := c.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: f, ImageUri: &first}); err != nil {
+		t.Fatal(err)
+	}
+	if err := updated(t, c); err != nil {
+		t.Error(err)
+	}
+	invoked(t, c, "$LATEST")
+	from.shut()
+	if _, err := c.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: f, ImageUri: aws.String(from.push(t, "shop/fn:3", "3"))}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if _, err := c.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: f}); err != nil {
+		t.Errorf("deleted in the middle of an update: %v", err)
+	}
+}
