@@ -1,13 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +18,7 @@ import (
 	"github.com/rousehq/rouse/gateway/functionurl"
 	"github.com/rousehq/rouse/gateway/lambdaapi"
 	"github.com/rousehq/rouse/gateway/route"
+	"github.com/rousehq/rouse/gateway/sqsapi"
 )
 
 // inside is Rouse's own API as functions reach it from within their sandboxes:
@@ -89,10 +90,6 @@ func (i *inside) close() error {
 	return err
 }
 
-// denied are the operations on queues that are not a function's: they change
-// what others rely on.
-var denied = []string{"CreateQueue", "DeleteQueue", "PurgeQueue", "SetQueueAttributes", "AddPermission", "RemovePermission", "TagQueue", "UntagQueue"}
-
 func (i *inside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := i.halls.Load()
 	if h == nil {
@@ -105,8 +102,13 @@ func (i *inside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !who.believed(r):
 		h.front.Refuse(w, r, "UnrecognizedClientException", "The security token included in the request is invalid.")
 	case h.urls.Serves(r):
+		who.keepsToken(r)
 		h.urls.ServeHTTP(w, r)
+	case h.router.Serves(r) && r.Header.Get("Webhook-Url") != "":
+		gateway.WriteError(w, "", rouse.Errorf(rouse.Denied, "webhook: from inside of a sandbox none can be named, since that would be a way to the internet; "+
+			"the function that is called may have one of its own (rouse deploy --webhook)"))
 	case h.router.Serves(r):
+		who.keepsToken(r)
 		h.functions.ServeHTTP(w, r)
 	case lambdaapi.Serves(path) && (service == "" || service == "lambda"):
 		if !lambdaapi.Invokes(r) {
@@ -114,8 +116,8 @@ func (i *inside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		h.lambda.ServeHTTP(w, r)
-	case service == "sqs" && slices.Contains(denied, operation(r)):
-		i.deny(h.front, w, r, who, "sqs:"+operation(r))
+	case service == "sqs" && r.Header.Get("X-Amz-Target") != "" && !sqsapi.Uses(r):
+		i.deny(h.front, w, r, who, "sqs:"+cmp.Or(sqsapi.Operation(r), "an unknown operation"))
 	case service != "" && service != "lambda":
 		h.front.ServeHTTP(w, r)
 	case path == "/healthz":
@@ -128,12 +130,6 @@ func (i *inside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (i *inside) deny(front *awsfront.Front, w http.ResponseWriter, r *http.Request, who visitor, action string) {
 	front.Refuse(w, r, "AccessDeniedException", "User: "+who.identity(i.place).ARN+" is not authorized to perform: "+action+
 		"; from inside of a sandbox functions are invoked and queues used")
-}
-
-// operation is what an X-Amz-Target names.
-func operation(r *http.Request) string {
-	_, name, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-	return name
 }
 
 // believed says whether a request shows the token that its visitor was given, as
@@ -150,6 +146,18 @@ func (v visitor) believed(r *http.Request) bool {
 		given = r.URL.Query().Get("X-Amz-Security-Token")
 	}
 	return subtle.ConstantTimeCompare([]byte(given), []byte(v.token)) == 1
+}
+
+// keepsToken takes the token out of a request, whose receiver could call as the
+// visitor with it.
+func (v visitor) keepsToken(r *http.Request) {
+	if v.token == "" {
+		return
+	}
+	r.Header.Del("X-Amz-Security-Token")
+	if r.Header.Get("Authorization") == "Bearer "+v.token {
+		r.Header.Del("Authorization")
+	}
 }
 
 // identity is a function's as AWS would have it: its role, taken by an instance.

@@ -90,16 +90,14 @@ func (a *api) dispatch(c *gateway.Call) (any, error) {
 	if err := a.Guard.Check(r); err != nil {
 		return nil, fail("AccessDenied", "%s", err.(*rouse.Error).Message)
 	}
-	target := r.Header["X-Amz-Target"]
-	if len(target) != 1 {
+	if len(r.Header["X-Amz-Target"]) != 1 {
 		return nil, fail("UnsupportedOperation", "this is SQS's query protocol (Action=…), which Rouse does not speak. "+
 			"Use a client that speaks the JSON protocol (X-Amz-Target: AmazonSQS.…): boto3 and botocore 1.31.81, the AWS CLI 2.13.28, "+
 			"AWS SDK for Go v2 1.25, Java v2 2.21.19, JavaScript v3.447 or newer")
 	}
-	name := strings.TrimPrefix(target[0], targetPrefix)
-	op, ok := operations[name]
+	op, ok := operations[Operation(r)]
 	if !ok || r.Method != http.MethodPost {
-		return nil, fail("UnknownOperationException", "no operation %q with method %s", clip(name), r.Method)
+		return nil, fail("UnknownOperationException", "no operation %q with method %s", clip(r.Header["X-Amz-Target"][0]), r.Method)
 	}
 	body, err := readBody(c)
 	if err != nil {
