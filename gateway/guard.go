@@ -17,32 +17,48 @@ import (
 type Guard struct {
 	// Hosts are further names under which this server is reached.
 	Hosts []string
+	// SameOrigin lets pages of this server's own origin read, which functions'
+	// pages below /fn/ are too.
+	SameOrigin bool
 }
 
-// Check returns an Invalid error for a request that a web page may have caused.
+// Check returns an Invalid error for a request that a web page may have caused,
+// and has browsers keep what they are answered from the pages that they show.
 //
 // The Host must be one that no stranger's name server can point at us (DNS
 // rebinding): an address, a name without a dot, or a configured name. Requests
 // that change something are refused from browsers altogether, their own origin
-// included: pages of functions below /fn/ share it.
-func (g Guard) Check(r *http.Request) error {
+// included: pages of functions below /fn/ share it. For the same reason scripts
+// read nothing. People may go where they like: what a window of theirs shows has
+// an origin of its own, so that no other window can look into it.
+func (g Guard) Check(w http.ResponseWriter, r *http.Request) error {
 	if !g.known(r.Host) {
 		return rouse.Errorf(rouse.Invalid, "host %q: not a name of this server; use localhost, an address, or a configured domain", clip(r.Host))
 	}
+	site := r.Header.Get("Sec-Fetch-Site")
 	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions {
+		switch {
+		case g.SameOrigin:
+		case site == "same-origin" && r.Header.Get("Sec-Fetch-Mode") != "navigate":
+			return rouse.Errorf(rouse.Invalid, "origin: web pages may not read this, since functions' pages have the same origin; open it in a window, or use a client outside of the browser")
+		default:
+			w.Header()["Content-Security-Policy"] = sealed
+		}
 		return nil
 	}
-	site := r.Header.Get("Sec-Fetch-Site")
 	if (site != "" && site != "none") || r.Header.Get("Origin") != "" {
 		return rouse.Errorf(rouse.Invalid, "origin %q: web pages may not change anything here; use the command line or a client outside of the browser", clip(r.Header.Get("Origin")))
 	}
 	return nil
 }
 
+// sealed shows an answer as a page of an origin that no other has.
+var sealed = []string{"sandbox; default-src 'none'; frame-ancestors 'none'"}
+
 // Wrap refuses on behalf of next.
 func (g Guard) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := g.Check(r); err != nil {
+		if err := g.Check(w, r); err != nil {
 			WriteErrorStatus(w, http.StatusForbidden, requestID(r), err)
 			return
 		}

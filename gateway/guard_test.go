@@ -19,7 +19,7 @@ func TestGuardRefusesHostsThatAStrangerMayOwn(t *testing.T) {
 	} {
 		r := httptest.NewRequest(http.MethodGet, "/api/v1/status", nil)
 		r.Host = host
-		if err := guard.Check(r); (err == nil) != allowed {
+		if err := guard.Check(httptest.NewRecorder(), r); (err == nil) != allowed {
 			t.Errorf("host %q: %v", host, err)
 		}
 	}
@@ -41,7 +41,7 @@ func TestGuardLetsBrowsersOnlyRead(t *testing.T) {
 	} {
 		r := httptest.NewRequest(tt.method, "http://localhost/api/v1/functions/x", nil)
 		r.Header.Set(tt.header, tt.value)
-		if err := (gateway.Guard{}).Check(r); (err == nil) != tt.allowed {
+		if err := (gateway.Guard{}).Check(httptest.NewRecorder(), r); (err == nil) != tt.allowed {
 			t.Errorf("%s with %s %s: %v", tt.method, tt.header, tt.value, err)
 		}
 	}
@@ -59,5 +59,28 @@ func TestGuardAnswersForbiddenInOurShape(t *testing.T) {
 	w, r.Host = httptest.NewRecorder(), "localhost"
 	if h.ServeHTTP(w, r); w.Body.String() != "secret" {
 		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+}
+
+// Pages of functions have the origin of this server.
+func TestGuardKeepsWhatIsReadFromFunctionsPages(t *testing.T) {
+	ask := func(guard gateway.Guard, site, mode string) (http.Header, error) {
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://localhost/api/v1/functions", nil)
+		r.Header.Set("Sec-Fetch-Site", site)
+		r.Header.Set("Sec-Fetch-Mode", mode)
+		return w.Header(), guard.Check(w, r)
+	}
+	for _, mode := range []string{"cors", "no-cors", "same-origin", "websocket", ""} {
+		if _, err := ask(gateway.Guard{}, "same-origin", mode); err == nil {
+			t.Errorf("a script reads, mode %q", mode)
+		}
+		if _, err := ask(gateway.Guard{SameOrigin: true}, "same-origin", mode); err != nil {
+			t.Errorf("mode %q: %v", mode, err)
+		}
+	}
+	for _, site := range []string{"same-origin", "cross-site", "none"} {
+		if h, err := ask(gateway.Guard{}, site, "navigate"); err != nil || !strings.Contains(h.Get("Content-Security-Policy"), "sandbox;") {
+			t.Errorf("a window, opened from %s: %v, %v", site, h, err)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -45,13 +46,14 @@ func (p *platform) openKeys(ctx context.Context) error {
 // door asks callers for their keys before their requests go in.
 type door struct {
 	auth *auth.Authenticator // nil asks nobody
+	log  *slog.Logger
 }
 
 func (p *platform) door() door {
 	if p.config.Auth == authNone {
-		return door{}
+		return door{log: p.log}
 	}
-	return door{&auth.Authenticator{Keys: p.keys, Now: time.Now}}
+	return door{&auth.Authenticator{Keys: p.keys, Now: time.Now}, p.log}
 }
 
 // token wants the key itself, as Rouse's own surfaces do.
@@ -59,11 +61,14 @@ func (d door) token(next http.Handler) http.Handler {
 	if d.auth == nil {
 		return next
 	}
+	shut := gateway.Entry(func(c *gateway.Call) error {
+		c.Writer.Header().Set("WWW-Authenticate", `Basic realm="Rouse", charset="UTF-8"`)
+		return rouse.Errorf(rouse.Unauthorized,
+			"a key is needed, and none that is known was given; send Authorization: Bearer ID:SECRET, or %s: ID:SECRET", auth.KeyHeader)
+	}, d.log)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := d.auth.Token(r); err != nil {
-			w.Header().Set("WWW-Authenticate", `Basic realm="Rouse", charset="UTF-8"`)
-			gateway.WriteError(w, r.Header.Get("X-Request-Id"), rouse.Errorf(rouse.Unauthorized,
-				"a key is needed, and none that is known was given; send Authorization: Bearer ID:SECRET, or %s: ID:SECRET", auth.KeyHeader))
+			shut.ServeHTTP(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -99,6 +99,9 @@ func TestWithKeysEveryDoorButTheProbesIsLocked(t *testing.T) {
 			t.Errorf("%s %s with a key: %d %s", door.method, door.path, status, body)
 		}
 	}
+	if _, body := s.knock("GET", "/api/v1/functions", ""); strings.Contains(body, `"request_id":""`) {
+		t.Errorf("a refusal without an id: %s", body)
+	}
 	if status, body := s.knock("POST", "/", "", "Host", "hello.localhost"); status != 401 {
 		t.Errorf("by host: %d %s", status, body)
 	}

@@ -93,7 +93,7 @@ func (i *inside) close() error {
 func (i *inside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := i.halls.Load()
 	if h == nil {
-		gateway.WriteError(w, "", rouse.Errorf(rouse.Unavailable, "the platform is starting"))
+		i.refuse(w, r, rouse.Errorf(rouse.Unavailable, "the platform is starting"))
 		return
 	}
 	who := r.Context().Value(visitorKey{}).(visitor)
@@ -105,7 +105,7 @@ func (i *inside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		who.keepsToken(r)
 		h.urls.ServeHTTP(w, r)
 	case h.router.Serves(r) && r.Header.Get("Webhook-Url") != "":
-		gateway.WriteError(w, "", rouse.Errorf(rouse.Denied, "webhook: from inside of a sandbox none can be named, since that would be a way to the internet; "+
+		i.refuse(w, r, rouse.Errorf(rouse.Denied, "webhook: from inside of a sandbox none can be named, since that would be a way to the internet; "+
 			"the function that is called may have one of its own (rouse deploy --webhook)"))
 	case h.router.Serves(r):
 		who.keepsToken(r)
@@ -123,10 +123,16 @@ func (i *inside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "/healthz":
 		w.WriteHeader(http.StatusOK)
 	default:
-		gateway.WriteError(w, "", rouse.Errorf(rouse.Denied, "path %.80q: functions are called from here, at /fn/NAME/ or as AWS's clients do, and queues used", path))
+		i.refuse(w, r, rouse.Errorf(rouse.Denied, "path %.80q: functions are called from here, at /fn/NAME/ or as AWS's clients do, and queues used", path))
 	}
 }
 
+// refuse answers with err in Rouse's own form.
+func (i *inside) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	gateway.Entry(func(*gateway.Call) error { return err }, i.log).ServeHTTP(w, r)
+}
+
+// deny answers in AWS's form that a function may not do something.
 func (i *inside) deny(front *awsfront.Front, w http.ResponseWriter, r *http.Request, who visitor, action string) {
 	front.Refuse(w, r, "AccessDeniedException", "User: "+who.identity(i.place).ARN+" is not authorized to perform: "+action+
 		"; from inside of a sandbox functions are invoked and queues used")

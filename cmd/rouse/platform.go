@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/rousehq/rouse"
-	"github.com/rousehq/rouse/cmd/rouse/project"
 	"github.com/rousehq/rouse/controller/artifact"
 	"github.com/rousehq/rouse/controller/async"
 	"github.com/rousehq/rouse/controller/async/destination"
@@ -26,26 +24,12 @@ import (
 	"github.com/rousehq/rouse/controller/store/bolt"
 	trigger "github.com/rousehq/rouse/controller/trigger/queue"
 	"github.com/rousehq/rouse/controller/trigger/schedule"
-	"github.com/rousehq/rouse/gateway"
-	"github.com/rousehq/rouse/gateway/adminapi"
 	"github.com/rousehq/rouse/gateway/awsfront"
-	"github.com/rousehq/rouse/gateway/functionurl"
-	"github.com/rousehq/rouse/gateway/hold"
-	"github.com/rousehq/rouse/gateway/jobs"
-	"github.com/rousehq/rouse/gateway/lambdaapi"
-	"github.com/rousehq/rouse/gateway/limit"
 	"github.com/rousehq/rouse/gateway/metrics"
-	"github.com/rousehq/rouse/gateway/page"
-	"github.com/rousehq/rouse/gateway/proxy"
-	"github.com/rousehq/rouse/gateway/route"
-	"github.com/rousehq/rouse/gateway/sqsapi"
 	"github.com/rousehq/rouse/runtime/bootstrap"
 	"github.com/rousehq/rouse/runtime/link"
 	"github.com/rousehq/rouse/runtime/netns"
 )
-
-// collectEvery is how often code is removed that nothing refers to any more.
-const collectEvery = time.Hour
 
 // flushTimeout bounds the wait for what functions printed last.
 const flushTimeout = 2 * time.Second
@@ -214,78 +198,6 @@ func (p *platform) forget(name rouse.FunctionName) {
 	}
 }
 
-// collect removes code that no revision and no instance refers to, until the
-// platform's life ends.
-func (p *platform) collect() {
-	again := time.NewTicker(collectEvery)
-	defer again.Stop()
-	for {
-		removed, err := p.artifacts.Collect(p.life, p.inUse())
-		if err != nil && p.life.Err() == nil {
-			p.log.Warn("removing unused code", "error", err)
-		}
-		if len(removed) > 0 {
-			p.log.Info("removed unused code", "artifacts", len(removed))
-		}
-		p.collectPackages()
-		p.collectFiles()
-		select {
-		case <-again.C:
-		case <-p.life.Done():
-			return
-		}
-	}
-}
-
-// collectPackages removes uploaded archives that no function refers to.
-func (p *platform) collectPackages() {
-	used := make(map[string]bool)
-	for _, fn := range p.catalog.Functions() {
-		if fn.Lambda != nil && fn.Lambda.Latest.Package != nil {
-			used[fn.Lambda.Latest.Package.Digest] = true
-		}
-		for _, v := range fn.Versions {
-			if v.Lambda != nil && v.Lambda.Package != nil {
-				used[v.Lambda.Package.Digest] = true
-			}
-		}
-	}
-	for l, err := range p.store.AllLayers(p.life) {
-		if err != nil {
-			return // what is used is not known
-		}
-		for _, v := range l.Versions {
-			used[v.Package.Digest] = true
-		}
-	}
-	removed, err := p.artifacts.CollectPackages(p.life, func(digest string) bool { return used[digest] })
-	if err != nil && p.life.Err() == nil {
-		p.log.Warn("removing unused packages", "error", err)
-	}
-	if removed > 0 {
-		p.log.Info("removed unused packages", "packages", removed)
-	}
-}
-
-// collectFiles has the driver remove what it keeps for revisions that are gone.
-func (p *platform) collectFiles() {
-	keeper, ok := p.driver.(driver.Collector)
-	if !ok {
-		return
-	}
-	var specs []rouse.Spec
-	for rev := range p.catalog.Revisions() {
-		specs = append(specs, rev.Spec)
-	}
-	removed, err := keeper.Collect(p.life, specs)
-	if err != nil && p.life.Err() == nil {
-		p.log.Warn("removing unused images", "error", err)
-	}
-	if removed > 0 {
-		p.log.Info("removed unused images", "files", removed)
-	}
-}
-
 // cells is what there is of spare sandboxes; nil where the driver keeps none.
 func (p *platform) cells() *rouse.Cells {
 	keeper, ok := p.driver.(interface{ Cells() rouse.Cells })
@@ -304,106 +216,6 @@ func (p *platform) sockets() string {
 	}
 	way, why := crosser.Sockets()
 	return fmt.Sprintf("%s (%s)", way, why)
-}
-
-// inUse says of code whether something refers to it.
-func (p *platform) inUse() func(digest string) bool {
-	used := make(map[string]bool)
-	use := func(spec *rouse.Spec) {
-		used[spec.Artifact.Code] = true
-		for _, layer := range spec.Layers {
-			used[layer] = true
-		}
-	}
-	for rev := range p.catalog.Revisions() {
-		use(&rev.Spec)
-	}
-	for l, err := range p.store.AllLayers(p.life) {
-		if err != nil {
-			return func(string) bool { return true } // what is used is not known
-		}
-		for _, v := range l.Versions {
-			used[v.Package.Code] = true
-		}
-	}
-	for _, i := range p.pool.Instances() {
-		if rev, err := p.catalog.Revision(i.Revision); err == nil {
-			use(&rev.Spec)
-		}
-	}
-	return func(digest string) bool { return used[digest] }
-}
-
-// handler is everything that the listener serves. What only reads ends with stopping.
-func (p *platform) handler(stopping context.Context) http.Handler {
-	c := p.config
-	router := route.New(p.catalog, c.Domain...)
-	guard := gateway.Guard{Hosts: c.Domain}
-	stations := []gateway.Station{
-		p.metrics.Station,
-		limit.Station(limit.Limits{Event: c.MaxEvent, Body: c.MaxBody, Slow: c.SlowBody.D()}),
-		hold.Station(p.pool),
-	}
-	events := append(stations[:2:2], hold.Station(p.pool.Retrying()))
-	calls := proxy.New(c.Account)
-	later := jobs.Config{Jobs: p.jobs, Event: calls.Event, MaxBody: c.jobPayload(), Webhook: p.webhooks.Check}
-	asked := jobs.API{Reader: p.jobs, Changer: p.jobs, Pauser: p.jobs, Secret: p.webhooks.Secret, Stopping: stopping}
-	data := gateway.Chain(calls.Handle, router.Station, stations[0], stations[1], jobs.Station(later), stations[2])
-	door := p.door()
-	functions := gateway.Entry(data, p.log)
-	lambda := lambdaapi.New(lambdaapi.Config{
-		Catalog: p.catalog, Packages: p.artifacts, Layers: p.store, Capacity: p.pool, Stations: events, Guard: guard, Place: c.place(),
-		Later: p.jobs, Webhook: p.webhooks.Check, Mappings: p.mappings, Queues: p.queues,
-		Concurrency: c.AccountConcurrency, MaxEvent: c.MaxEvent, Runtimes: lambdaRuntimes(), Log: p.log,
-	})
-	urls := functionurl.New(functionurl.Config{
-		Catalog: p.catalog, Next: gateway.Chain(calls.Handle, events...), Domains: c.Domain, Place: c.place(), MaxEvent: c.MaxEvent, Log: p.log,
-		Caller: func(w http.ResponseWriter, r *http.Request) (*gateway.URLCaller, error) {
-			return p.urlCaller(door, w, r)
-		},
-	})
-	sqs := sqsapi.New(sqsapi.Config{
-		Reader: p.queues, Writer: p.queues, Messages: p.queues, Leases: p.queues, Moves: p.queues,
-		Guard: guard, Place: c.place(), Stopping: stopping, Now: p.jobs.Queues().Clock().Now, Log: p.log,
-	})
-	p.front = p.openFront(map[string]http.Handler{"lambda": lambda, "sqs": sqs})
-	p.inside.halls.Store(&halls{router, p.front, urls, functions, lambda})
-	d := &dispatch{
-		router: router, front: p.front, urls: urls, exists: p.exists,
-		data:   functions,
-		aws:    door.signed(p.front, lambda),
-		others: door.signed(p.front, guard.Wrap(p.front)),
-		admin: door.token(adminapi.New(adminapi.Config{
-			Catalog: p.catalog, Pool: apiPool{p.pool, p.cells}, Uploads: uploads{p.artifacts}, Logs: functionLogs{p.logs}, Keys: p.keys,
-			Stations: stations, Guard: guard, Schema: project.Schema(), MaxUpload: c.MaxCode,
-			Jobs: jobEndpoints(later, &asked), Queued: p.jobs.Queued, Webhook: p.webhooks.Check, Schedules: p.schedules,
-			Version: version(), Driver: p.driver.Name(), DriverReason: p.reason, Started: time.Now(), Log: p.log,
-		})),
-		jobs:    door.token(guard.Wrap(gateway.Entry(asked.Handler, p.log))),
-		metrics: door.token(guard.Wrap(p.metrics.Handler())),
-		health:  http.HandlerFunc(page.Healthz),
-		ready:   page.Readyz(p.ready, p.log),
-		page: door.token(guard.Wrap(page.New(page.Config{
-			Catalog: p.catalog, Pool: p.pool, Version: version(), Driver: p.driver.Name(), Log: p.log,
-		}))),
-		stopping: stopping,
-	}
-	if !c.Public {
-		d.data = door.token(functions)
-	}
-	return d
-}
-
-func (p *platform) exists(name rouse.FunctionName) bool {
-	_, err := p.catalog.Function(name)
-	return err == nil
-}
-
-func (p *platform) ready(context.Context) error {
-	if p.draining.Load() {
-		return rouse.Errorf(rouse.Unavailable, "the platform is shutting down")
-	}
-	return nil
 }
 
 // close ends what open began, the last first. Requests that run have until

@@ -78,7 +78,7 @@ func New(cfg Config) http.Handler {
 // entry is the way in of every endpoint.
 func (a *api) entry(next gateway.Handler) http.Handler {
 	return gateway.Entry(func(c *gateway.Call) error {
-		if err := a.Guard.Check(c.Request); err != nil {
+		if err := a.Guard.Check(c.Writer, c.Request); err != nil {
 			gateway.WriteErrorStatus(c.Writer, http.StatusForbidden, c.ID, err)
 			return nil
 		}

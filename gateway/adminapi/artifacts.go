@@ -13,7 +13,7 @@ import (
 // deployments name it.
 func (a *api) upload(c *gateway.Call) error {
 	if c.Request.ContentLength > int64(a.MaxUpload) {
-		return rouse.Errorf(rouse.TooLarge, "body: over the limit of %s", a.MaxUpload)
+		return gateway.TooLarge(a.MaxUpload)
 	}
 	body := &archive{call: c, control: http.NewResponseController(c.Writer), limit: a.MaxUpload, left: int64(a.MaxUpload)}
 	artifact, err := a.Uploads.AddZip(c.Request.Context(), body)
@@ -43,18 +43,16 @@ func (r *archive) Read(p []byte) (int, error) {
 	if int64(len(p)) > r.left+1 {
 		p = p[:r.left+1]
 	}
-	deadlines := r.control.SetReadDeadline(time.Now().Add(slowBody)) == nil
+	r.control.SetReadDeadline(time.Now().Add(slowBody)) //nolint:errcheck // what cannot do it has no client
 	n, err := r.call.Request.Body.Read(p)
-	if deadlines {
-		r.control.SetReadDeadline(time.Time{})
-	}
 	if r.left -= int64(n); r.left < 0 {
-		r.err = rouse.Errorf(rouse.TooLarge, "body: over the limit of %s", r.limit)
+		r.err = gateway.TooLarge(r.limit)
 		return n - 1, r.err
 	}
 	if err != nil && err != io.EOF {
-		r.err = broken(r.call, err)
+		r.err = gateway.Unread(r.call, err, slowBody)
 		return n, r.err
 	}
+	r.control.SetReadDeadline(time.Time{}) //nolint:errcheck // as above
 	return n, err
 }

@@ -2,9 +2,6 @@ package adminapi
 
 import (
 	"encoding/json"
-	"errors"
-	"io"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -53,27 +50,4 @@ func readJSON(c *gateway.Call, into any) error {
 }
 
 // readBody blocks until the whole body is here, within bounds of size and time.
-func readBody(c *gateway.Call) ([]byte, error) {
-	control := http.NewResponseController(c.Writer)
-	if control.SetReadDeadline(time.Now().Add(slowBody)) == nil {
-		defer control.SetReadDeadline(time.Time{})
-	}
-	raw, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, int64(maxJSON)))
-	if err == nil {
-		return raw, nil
-	}
-	var tooBig *http.MaxBytesError
-	if errors.As(err, &tooBig) {
-		return nil, rouse.Errorf(rouse.TooLarge, "body: over the limit of %s", maxJSON)
-	}
-	return nil, broken(c, err)
-}
-
-// broken is the error for a body that did not arrive.
-func broken(c *gateway.Call, err error) error {
-	c.Writer.Header().Set("Connection", "close")
-	if c.Request.Context().Err() != nil || errors.Is(err, io.ErrUnexpectedEOF) {
-		return gateway.ErrClientGone
-	}
-	return rouse.Errorf(rouse.Invalid, "body: was not received whole, or not in time")
-}
+func readBody(c *gateway.Call) ([]byte, error) { return gateway.ReadBody(c, maxJSON, slowBody) }

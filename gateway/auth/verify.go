@@ -11,6 +11,9 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/gateway"
 )
 
 const (
@@ -88,25 +91,14 @@ func (s *signature) payloads(w http.ResponseWriter, r *http.Request) ([]string, 
 
 // readBody replaces r.Body by what was read of it, and returns its hash.
 func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
-	over := &Rejection{"RequestEntityTooLargeException", "Request must be smaller than 70167211 bytes"}
-	if r.ContentLength > maxSigned {
-		return "", over
+	body, err := gateway.ReadBody(&gateway.Call{Writer: w, Request: r, Began: time.Now()}, maxSigned, slowBody)
+	switch {
+	case rouse.CodeOf(err) == rouse.TooLarge:
+		return "", &Rejection{"RequestEntityTooLargeException", "Request must be smaller than 70167211 bytes"}
+	case err != nil:
+		return "", wrong("The body was not received whole.")
 	}
-	var body []byte
-	if r.Body != nil && r.Body != http.NoBody {
-		control := http.NewResponseController(w)
-		if control.SetReadDeadline(time.Now().Add(slowBody)) == nil {
-			defer control.SetReadDeadline(time.Time{})
-		}
-		var err error
-		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxSigned))
-		var tooBig *http.MaxBytesError
-		switch {
-		case errors.As(err, &tooBig):
-			return "", over
-		case err != nil:
-			return "", wrong("The body was not received whole.")
-		}
+	if r.Body != nil {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	sum := sha256.Sum256(body)

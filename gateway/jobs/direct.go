@@ -36,7 +36,7 @@ func Direct(cfg Config) gateway.Handler {
 			}
 			return cfg.accept(c, r)
 		}
-		body, err := readBody(c, cfg.MaxBody)
+		body, err := cfg.readBody(c)
 		if err != nil {
 			return err
 		}

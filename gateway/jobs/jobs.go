@@ -6,7 +6,6 @@ package jobs
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -28,8 +27,10 @@ type Config struct {
 	Jobs Submitter
 	// Event makes a lambda function's event of a call.
 	Event func(c *gateway.Call, now time.Time) []byte
-	// MaxBody bounds the body of a request to an http function.
+	// MaxBody bounds the body of a request to an http function, and Slow the time
+	// that its client has to send it.
 	MaxBody rouse.Bytes
+	Slow    time.Duration
 	// Webhook says whether a URL may be told of a job's end; an error is Invalid.
 	Webhook func(url string) error
 }
@@ -69,7 +70,7 @@ func (cfg Config) request(c *gateway.Call) (rouse.JobRequest, error) {
 	if header.Get("Upgrade") != "" {
 		return r, rouse.Errorf(rouse.Invalid, "upgrade: a connection cannot be kept for later; leave out respond-async")
 	}
-	body, err := readBody(c, cfg.MaxBody)
+	body, err := cfg.readBody(c)
 	if err != nil {
 		return r, err
 	}
@@ -80,22 +81,13 @@ func (cfg Config) request(c *gateway.Call) (rouse.JobRequest, error) {
 	return r, nil
 }
 
-func readBody(c *gateway.Call, most rouse.Bytes) ([]byte, error) {
-	if c.Request.ContentLength > int64(most) {
-		return nil, tooLarge(most)
+// readBody blocks until the whole body of a request to an http function is here.
+func (cfg Config) readBody(c *gateway.Call) ([]byte, error) {
+	body, err := gateway.ReadBody(c, cfg.MaxBody, cfg.Slow)
+	if rouse.CodeOf(err) == rouse.TooLarge {
+		return nil, rouse.Errorf(rouse.TooLarge, "body: over the limit of %s for a job", cfg.MaxBody)
 	}
-	body, err := io.ReadAll(io.LimitReader(c.Request.Body, int64(most)+1))
-	switch {
-	case rouse.Bytes(len(body)) > most || rouse.CodeOf(err) == rouse.TooLarge:
-		return nil, tooLarge(most)
-	case err != nil:
-		return nil, gateway.ErrClientGone
-	}
-	return body, nil
-}
-
-func tooLarge(most rouse.Bytes) error {
-	return rouse.Errorf(rouse.TooLarge, "body: over the limit of %s for a job", most)
+	return body, err
 }
 
 // prefers says whether a preference is among those of the Prefer headers (RFC 7240).

@@ -65,7 +65,7 @@ func (k *kept) Payload(context.Context, *rouse.Job) ([]byte, error) { return []b
 
 // call sends a request through the station to a function of a contract.
 func call(k *kept, contract rouse.Contract, r *http.Request) *httptest.ResponseRecorder {
-	cfg := Config{Jobs: k, MaxBody: 10, Webhook: noPrivate, Event: func(c *gateway.Call, _ time.Time) []byte { return append([]byte("event of "), c.Body...) }}
+	cfg := Config{Jobs: k, MaxBody: 10, Slow: time.Minute, Webhook: noPrivate, Event: func(c *gateway.Call, _ time.Time) []byte { return append([]byte("event of "), c.Body...) }}
 	at := func(next gateway.Handler) gateway.Handler {
 		return func(c *gateway.Call) error {
 			c.Ref, c.Path, c.Revision = rouse.Ref{Name: "f", Qualifier: rouse.Latest}, "/path", &rouse.Revision{Spec: rouse.Spec{Contract: contract}}

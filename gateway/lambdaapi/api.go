@@ -98,7 +98,7 @@ const (
 )
 
 func (a *api) dispatch(c *gateway.Call) error {
-	if err := a.Guard.Check(c.Request); err != nil {
+	if err := a.Guard.Check(c.Writer, c.Request); err != nil {
 		return denied("%s", err.(*rouse.Error).Message)
 	}
 	path := c.Request.URL.EscapedPath()

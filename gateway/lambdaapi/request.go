@@ -3,9 +3,7 @@ package lambdaapi
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -140,22 +138,11 @@ func (r *request) readBody() error {
 	case "CreateFunction", "UpdateFunctionCode", "PublishLayerVersion":
 		limit = maxUpload
 	}
-	over := func() error {
-		return tooLarge("RequestEntityTooLargeException", "Request must be smaller than %d bytes for the %s operation", limit, r.op.name)
-	}
-	if r.Request.ContentLength > limit {
-		r.Writer.Header().Set("Connection", "close")
-		return over()
-	}
-	control := http.NewResponseController(r.Writer)
-	if control.SetReadDeadline(time.Now().Add(slowBody)) == nil {
-		defer control.SetReadDeadline(time.Time{})
-	}
-	raw, err := io.ReadAll(http.MaxBytesReader(r.Writer, r.Request.Body, limit))
-	var tooBig *http.MaxBytesError
+	raw, err := gateway.ReadBody(r.Call, rouse.Bytes(limit), slowBody)
 	switch {
-	case errors.As(err, &tooBig):
-		return over()
+	case rouse.CodeOf(err) == rouse.TooLarge:
+		r.Writer.Header().Set("Connection", "close")
+		return tooLarge("RequestEntityTooLargeException", "Request must be smaller than %d bytes for the %s operation", limit, r.op.name)
 	case err != nil:
 		return gateway.ErrClientGone
 	case len(bytes.TrimSpace(raw)) == 0:

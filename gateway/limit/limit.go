@@ -53,15 +53,9 @@ func Station(l Limits) gateway.Station {
 
 // event reads the whole body into the call.
 func (l Limits) event(c *gateway.Call, next gateway.Handler) error {
-	length := c.Request.ContentLength
-	if length > int64(l.Event) {
-		return tooLarge(l.Event)
-	}
-	if length != 0 {
-		var err error
-		if c.Body, err = readAll(c, length, l); err != nil {
-			return err
-		}
+	var err error
+	if c.Body, err = gateway.ReadBody(c, l.Event, l.Slow); err != nil {
+		return err
 	}
 	return next(c)
 }
@@ -70,7 +64,7 @@ func (l Limits) event(c *gateway.Call, next gateway.Handler) error {
 func (l Limits) stream(c *gateway.Call, next gateway.Handler) error {
 	length := c.Request.ContentLength
 	if length > int64(l.Body) {
-		return tooLarge(l.Body)
+		return gateway.TooLarge(l.Body)
 	}
 	if length >= 0 {
 		return next(c) // the server itself ends the body where it said
@@ -79,11 +73,7 @@ func (l Limits) stream(c *gateway.Call, next gateway.Handler) error {
 	c.Request.Body = body
 	err := next(c)
 	if err != nil && body.over.Load() {
-		return tooLarge(l.Body)
+		return gateway.TooLarge(l.Body)
 	}
 	return err
-}
-
-func tooLarge(limit rouse.Bytes) error {
-	return rouse.Errorf(rouse.TooLarge, "body: over the limit of %s", limit)
 }

@@ -27,6 +27,10 @@ func (p *Proxy) invoke(c *gateway.Call) error {
 	}
 	before := func(h http.Header) {
 		gateway.SetTimings(h, lease, began)
+		confine(h, c)
+		if id := h["X-Request-Id"]; c.URL == nil && (len(id) != 1 || id[0] != c.ID) {
+			h["X-Request-Id"] = []string{c.ID} // which is not the function's to say, but with AWS's URLs
+		}
 		if c.URL != nil {
 			c.URL.Head(h)
 		}
@@ -53,7 +57,7 @@ func (p *Proxy) invoke(c *gateway.Call) error {
 	if err != nil {
 		return err
 	}
-	reply.write(c.Writer, c.Request.Method, before)
+	reply.write(&patient{to: c.Writer, within: p.within}, c.Request.Method, before)
 	return nil
 }
 

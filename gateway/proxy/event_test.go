@@ -180,6 +180,17 @@ func TestResultsBecomeResponses(t *testing.T) {
 	}
 }
 
+func TestTheRequestsIDIsNotTheFunctionsToSay(t *testing.T) {
+	f := newFront(t, &eventTarget{func(*rouse.Event) (*rouse.Result, error) {
+		return &rouse.Result{Payload: []byte(`{"statusCode": 200, "headers": {"x-request-id": "its own"}}`)}, nil
+	}})
+	req := request(t, "GET", f.URL, nil)
+	req.Header.Set("X-Request-Id", "01993f5c-the-clients")
+	if res, _ := do(t, req); !reflect.DeepEqual(res.Header["X-Request-Id"], []string{"01993f5c-the-clients"}) {
+		t.Errorf("X-Request-Id: %q", res.Header["X-Request-Id"])
+	}
+}
+
 func TestAHandlersFailureIs502WithItsTypeAndMessage(t *testing.T) {
 	f := newFront(t, &eventTarget{func(*rouse.Event) (*rouse.Result, error) {
 		return &rouse.Result{Failure: &rouse.Failure{Type: "KeyError", Message: "'x'", Trace: []string{"line"}}}, nil

@@ -102,6 +102,7 @@ func (x *exchange) respond(p *Proxy, ctx context.Context, res *http.Response, be
 	}
 	announced := len(res.Trailer)
 	gateway.SetTimings(h, x.call.Lease, began)
+	confine(h, x.call)
 	w.WriteHeader(res.StatusCode)
 	flush := func() error { return nil }
 	if res.ContentLength < 0 || announced > 0 {
@@ -112,10 +113,12 @@ func (x *exchange) respond(p *Proxy, ctx context.Context, res *http.Response, be
 	}
 	buf := p.buffers.Get().(*[]byte)
 	defer p.buffers.Put(buf)
+	out := patient{to: w, within: p.within}
+	defer out.end()
 	for {
 		n, err := res.Body.Read(*buf)
 		if n > 0 {
-			if _, werr := w.Write((*buf)[:n]); werr != nil {
+			if _, werr := out.Write((*buf)[:n]); werr != nil {
 				return gateway.ErrClientGone
 			}
 			if err == nil && flush() != nil {

@@ -55,12 +55,13 @@ type front struct {
 	timeout  time.Duration
 	prefix   string
 	url      *gateway.URLCall
+	proxy    *Proxy
 }
 
 func newFront(t *testing.T, target rouse.Target) *front {
 	t.Helper()
-	f := &front{timeout: 10 * time.Second, released: make(chan struct{}, 100)}
 	p := New("000000000000")
+	f := &front{timeout: 10 * time.Second, released: make(chan struct{}, 100), proxy: p}
 	f.Server = httptest.NewServer(gateway.Entry(func(c *gateway.Call) error {
 		f.mu.Lock()
 		defer f.mu.Unlock()

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/gateway"
@@ -20,14 +21,15 @@ import (
 
 // Proxy is the station. It is made by New and serves any number of calls at once.
 type Proxy struct {
-	account string    // what events say that the API belongs to
-	buffers sync.Pool // of *[]byte, for copying
+	account string        // what events say that the API belongs to
+	within  time.Duration // how long a client may take nothing
+	buffers sync.Pool     // of *[]byte, for copying
 }
 
 // New makes a Proxy. account is AWS's word for whom events' API belongs to, which
 // handlers expect to be 12 digits.
 func New(account string) *Proxy {
-	return &Proxy{account: account, buffers: sync.Pool{New: func() any {
+	return &Proxy{account: account, within: patience, buffers: sync.Pool{New: func() any {
 		b := make([]byte, 32<<10)
 		return &b
 	}}}

@@ -176,8 +176,8 @@ func (rep *reply) decode(base64Encoded bool) error {
 }
 
 // write answers with rep. before may add to the header.
-func (rep *reply) write(w http.ResponseWriter, method string, before func(http.Header)) {
-	h := w.Header()
+func (rep *reply) write(out *patient, method string, before func(http.Header)) {
+	h := out.to.Header()
 	for name, values := range rep.header {
 		h[name] = values
 	}
@@ -186,9 +186,10 @@ func (rep *reply) write(w http.ResponseWriter, method string, before func(http.H
 	if !bare {
 		h["Content-Length"] = []string{strconv.Itoa(len(rep.body))}
 	}
-	w.WriteHeader(rep.status)
+	out.to.WriteHeader(rep.status)
 	if !bare && method != http.MethodHead {
-		w.Write(rep.body) // a client that left cannot be told anything
+		out.Write(rep.body) // a client that left cannot be told anything
+		out.end()
 	}
 }
 

@@ -5,11 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,7 +41,7 @@ type api struct {
 
 const (
 	// maxBody bounds a request: 1 MiB of messages, whose JSON may be longer.
-	maxBody = int64(8 * rouse.MB)
+	maxBody = 8 * rouse.MB
 	// slowBody is how long a client may take to send it.
 	slowBody = time.Minute
 
@@ -87,7 +85,7 @@ func (a *api) serve(c *gateway.Call) error {
 
 func (a *api) dispatch(c *gateway.Call) (any, error) {
 	r := c.Request
-	if err := a.Guard.Check(r); err != nil {
+	if err := a.Guard.Check(c.Writer, r); err != nil {
 		return nil, fail("AccessDenied", "%s", err.(*rouse.Error).Message)
 	}
 	if len(r.Header["X-Amz-Target"]) != 1 {
@@ -128,25 +126,16 @@ func op[In any](do func(*api, *request, *In) (any, error)) operation {
 }
 
 func readBody(c *gateway.Call) ([]byte, error) {
-	control := http.NewResponseController(c.Writer)
-	if control.SetReadDeadline(time.Now().Add(slowBody)) == nil {
-		defer control.SetReadDeadline(time.Time{})
-	}
-	var b bytes.Buffer
-	if n := c.Request.ContentLength; n > 0 && n <= maxBody {
-		b.Grow(int(n) + bytes.MinRead)
-	}
-	_, err := io.Copy(&b, http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
-	var over *http.MaxBytesError
+	b, err := gateway.ReadBody(c, maxBody, slowBody)
 	switch {
-	case errors.As(err, &over):
+	case rouse.CodeOf(err) == rouse.TooLarge:
 		return nil, invalid("the request is larger than %d bytes", maxBody)
 	case err != nil:
 		return nil, gateway.ErrClientGone
-	case len(bytes.TrimSpace(b.Bytes())) == 0:
+	case len(bytes.TrimSpace(b)) == 0:
 		return []byte("{}"), nil
 	}
-	return b.Bytes(), nil
+	return b, nil
 }
 
 var jsonType = []string{"application/x-amz-json-1.0"}

@@ -1,0 +1,29 @@
+package gateway_test
+
+import (
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rousehq/rouse/gateway"
+)
+
+// The server reads the rest of a body before it lets go of a connection, so a
+// body that is late has to end that as well.
+func TestABodyThatDoesNotComeEndsItsConnection(t *testing.T) {
+	s := serve(t, quiet, func(c *gateway.Call) error {
+		_, err := gateway.ReadBody(c, 10, 20*time.Millisecond)
+		return err
+	})
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhal")
+	if b, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(b), "HTTP/1.1 400") || !strings.Contains(string(b), "not received within 20ms") {
+		t.Errorf("got %q, %v", b, err)
+	}
+}
