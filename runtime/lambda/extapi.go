@@ -3,6 +3,7 @@ package lambda
 import (
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -10,7 +11,8 @@ import (
 const (
 	extensionBase = "/2020-01-01/extension/"
 	maxExtensions = 10
-	maxRegister   = 64 << 10 // bytes of a registration or an extension's error
+	maxRegister   = 64 << 10    // bytes of a registration or an extension's error
+	tellTime      = time.Second // for an extension to read an event
 )
 
 // apiError is a client's fault in the Extensions API, which is 403 whatever it is.
@@ -32,7 +34,9 @@ func (c *conn) serveExtension(req *request, ep endpoint) bool {
 		if !c.in.drain(req) {
 			return false
 		}
-		c.t.nextFor(x, c)
+		if !c.t.nextFor(x, c) {
+			return c.reply(http.StatusForbidden, "Extension.InvalidExtensionState", "this connection waits for the next event already", req.close)
+		}
 		return true
 	case extInitError, extExitError:
 		kind := "Extension.InitError"
@@ -110,9 +114,15 @@ func (c *conn) register(req *request) bool {
 // maxName is the longest name of a file.
 const maxName = 255
 
-// sendTo gives an extension the event that it asked for.
+// sendTo gives an extension the event that it asked for. One that does not read it
+// is hung up on, since the event waits for nobody.
 func (c *conn) sendTo(body []byte) {
-	c.sendWith(http.StatusOK, "Lambda-Extension-Event-Identifier: "+uuid.NewString(), body, false)
+	c.nc.SetWriteDeadline(time.Now().Add(tellTime))
+	if !c.sendWith(http.StatusOK, "Lambda-Extension-Event-Identifier: "+uuid.NewString(), body, false) {
+		c.hangUp()
+		return
+	}
+	c.nc.SetWriteDeadline(time.Time{})
 }
 
 // sendWith is send with one more header.

@@ -55,6 +55,11 @@ func (e *extensions) find(id string) *extension {
 	return nil
 }
 
+// asks says whether c is that of a question for the next event.
+func (e *extensions) asks(c *conn) bool {
+	return slices.ContainsFunc(e.all, func(x *extension) bool { return x.conn == c })
+}
+
 // busy says whether one has yet to ask for the next event.
 func (e *extensions) busy() bool {
 	return slices.ContainsFunc(e.all, func(x *extension) bool { return !x.ready })
@@ -113,19 +118,25 @@ func (t *Target) proceed(ctx context.Context) {
 }
 
 // nextFor parks an extension's question for its next event. When it was the
-// last that the process's own poll waited for, the event before is over.
-func (t *Target) nextFor(x *extension, c *conn) {
+// last that the process's own poll waited for, the event before is over. It
+// returns false when c waits for another answer, which would never come.
+func (t *Target) nextFor(x *extension, c *conn) bool {
 	t.mu.Lock()
-	x.ready, x.conn = true, c
 	held := t.ext.held
+	if held == c || t.ext.asks(c) {
+		t.mu.Unlock()
+		return false
+	}
+	x.ready, x.conn = true, c
 	if held == nil || t.ext.busy() {
 		t.mu.Unlock()
-		return
+		return true
 	}
 	t.ext.held = nil
 	before, first := t.rest()
 	t.mu.Unlock()
 	t.goOn(held, before, first)
+	return true
 }
 
 // invite takes the questions of those who want to know of an event. The caller

@@ -28,6 +28,7 @@ type invocation struct {
 
 	came   time.Time
 	handed time.Time // when the process got it
+	to     *conn     // by which it did
 	// Its first line is in the log once, and then its last ones.
 	beginning, noting sync.Once
 	begun             atomic.Bool
@@ -156,7 +157,7 @@ func (t *Target) hand() *conn {
 	c := t.parked[last]
 	t.parked = t.parked[:last]
 	t.current, t.waiting = t.waiting, nil
-	t.current.handed = time.Now()
+	t.current.handed, t.current.to = time.Now(), c
 	t.current.invited = append(t.current.invited, t.ext.invite(invokeEvent)...)
 	if !t.current.again { // else it is a part of the event's own time
 		t.current.init += t.init
@@ -257,6 +258,7 @@ func (t *Target) kill(inv *invocation, err *rouse.Error) {
 	if err.Code == rouse.Timeout {
 		t.ext.reason = timedOut
 	}
+	to := inv.to
 	t.mu.Unlock()
 	if t.ep.Memory != nil {
 		peak := t.ep.Memory() // while there is something to measure
@@ -268,6 +270,9 @@ func (t *Target) kill(inv *invocation, err *rouse.Error) {
 	defer cancel()
 	if kerr := t.endProcess(ctx); kerr != nil {
 		t.o.Log.Warn("ending a function's process", "err", kerr)
+	}
+	if to != nil {
+		to.hangUp() // who else has the other end need not read what is being written
 	}
 	t.mu.Lock()
 	say := t.endInit(err)

@@ -25,7 +25,7 @@ func (t *Target) park(c *conn) (from phase, ok bool) {
 	t.mu.Lock()
 	from = t.phase
 	_, mine := t.conns[c]
-	if !mine || t.ending || t.closed || !allowed(from, ready) {
+	if !mine || t.ending || t.closed || !allowed(from, ready) || t.ext.asks(c) {
 		t.mu.Unlock()
 		return from, false
 	}

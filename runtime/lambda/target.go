@@ -8,6 +8,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/rousehq/rouse"
@@ -303,10 +304,21 @@ func (t *Target) forget(reason error) func() {
 
 var errReset = errors.New("the process is being restarted")
 
+// acceptPause is how long nobody is taken in while there is no descriptor left.
+const acceptPause = 50 * time.Millisecond
+
 // accept takes connections until the listener is closed.
 func (t *Target) accept() {
 	for {
 		nc, err := t.ep.RuntimeAPI.Accept()
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ENOBUFS) {
+			t.o.Log.Error("taking a connection to the Runtime API", "err", err)
+			select {
+			case <-time.After(acceptPause):
+			case <-t.ctx.Done():
+			}
+			continue
+		}
 		if err != nil {
 			if t.ctx.Err() == nil && !errors.Is(err, net.ErrClosed) {
 				t.o.Log.Warn("the Runtime API has stopped listening", "err", err)

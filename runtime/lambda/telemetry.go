@@ -30,6 +30,7 @@ type subscription struct {
 	limits buffering
 	client http.Client
 	full   chan struct{} // has room for one signal: a delivery is due
+	stop   context.CancelFunc
 
 	mu      sync.Mutex // guards the rest
 	buffer  []json.RawMessage
@@ -67,6 +68,7 @@ func (s *subscription) add(b []byte) {
 
 // run delivers until ctx ends.
 func (s *subscription) run(ctx context.Context) {
+	defer s.stop()
 	tick := time.NewTicker(time.Duration(s.limits.TimeoutMs) * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -181,7 +183,9 @@ func (t *Target) subscribe(s *subscription, port int) {
 	var all []*subscription
 	if old := t.subs.Load(); old != nil {
 		for _, o := range *old {
-			if o.name != s.name {
+			if o.name == s.name {
+				o.stop()
+			} else {
 				all = append(all, o)
 			}
 		}
@@ -190,7 +194,8 @@ func (t *Target) subscribe(s *subscription, port int) {
 	t.subs.Store(&all)
 	phase, polled := t.initPhase(), !t.polled.IsZero()
 	done := t.initRuntimeDone()
-	ctx := t.telemetryContext()
+	var ctx context.Context
+	ctx, s.stop = context.WithCancel(t.telemetryContext())
 	t.work.Go(func() { s.run(ctx) }) // under mu and before closed: Close waits
 	t.mu.Unlock()
 	t.o.Output.Follow(t.printed)
