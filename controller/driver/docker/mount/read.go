@@ -21,10 +21,7 @@ func Read(layers []string, path string) (string, error) {
 		return "", err
 	}
 	defer unix.Close(root)
-	fd, err := unix.Openat2(root, path, &unix.OpenHow{
-		Flags:   unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK, // a pipe must not hold us up
-		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
-	})
+	fd, err := within(root, path, unix.O_RDONLY|unix.O_NONBLOCK) // a pipe must not hold us up
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return "", nil
 	}
@@ -38,4 +35,23 @@ func Read(layers []string, path string) (string, error) {
 	}
 	b, err := io.ReadAll(io.LimitReader(file, maxFile))
 	return string(b), err
+}
+
+// mostLookups bounds how often a path is looked up that the kernel could not follow
+// for certain: it gives up at ".." when anything on the machine was renamed or
+// mounted meanwhile.
+const mostLookups = 10_000
+
+// within opens path as if root were "/".
+func within(root int, path string, flags uint64) (fd int, err error) {
+	for range mostLookups {
+		fd, err = unix.Openat2(root, path, &unix.OpenHow{
+			Flags:   flags | unix.O_CLOEXEC,
+			Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+		})
+		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	return fd, err
 }

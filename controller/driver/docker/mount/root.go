@@ -175,10 +175,7 @@ func (b *builder) at(fds []int, i int) int {
 // place attaches part at target, which is looked up as if the new root were "/".
 func (b *builder) place(part int, target string) {
 	b.do(target, func() error {
-		to, err := unix.Openat2(b.root, target, &unix.OpenHow{
-			Flags:   unix.O_PATH | unix.O_CLOEXEC,
-			Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
-		})
+		to, err := within(b.root, target, unix.O_PATH)
 		if err != nil {
 			return os.NewSyscallError("openat2", err)
 		}
