@@ -203,6 +203,9 @@ func (a *api) createEventSourceMapping(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkTags(in.Tags); err != nil {
+		return nil, err
+	}
 	m := rouse.Mapping{Source: in.EventSourceArn, BatchSize: usualBatch, Enabled: true, Tags: in.Tags}
 	if m.Source == "" {
 		return nil, invalid("EventSourceArn is missing: the ARN of a queue, or the URL of a queue elsewhere")
@@ -226,15 +229,23 @@ func (a *api) createEventSourceMapping(r *request) (any, error) {
 }
 
 func (a *api) getEventSourceMapping(r *request) (any, error) {
-	for _, m := range a.Mappings.Mappings() {
-		if m.ID == r.text("UUID") {
-			return a.eventSource(m), nil
-		}
+	m, ok := a.mapping(r.text("UUID"))
+	if !ok {
+		return nil, noMapping()
 	}
-	return nil, noMapping()
+	return a.eventSource(m), nil
 }
 
-func noMapping() error { return missing("The resource you requested does not exist.") }
+func (a *api) mapping(id string) (rouse.Mapping, bool) {
+	for _, m := range a.Mappings.Mappings() {
+		if m.ID == id {
+			return m, true
+		}
+	}
+	return rouse.Mapping{}, false
+}
+
+func noMapping() error { return absent() }
 
 func (a *api) listEventSourceMappings(r *request) (any, error) {
 	var t target

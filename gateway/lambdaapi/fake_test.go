@@ -29,6 +29,7 @@ type world struct {
 	layers map[string]rouse.Layer                 // under mu
 
 	later       []rouse.JobRequest
+	mappings    Mappings
 	provisioned map[rouse.RevisionID]rouse.Provisioned // what is said of them
 
 	acquire error // why there is no lease; nil gives one
@@ -217,7 +218,7 @@ func (w *world) hold(next gateway.Handler) gateway.Handler {
 
 func (w *world) api() http.Handler {
 	return New(Config{
-		Catalog: w, Packages: w, Layers: w, Capacity: w, Stations: []gateway.Station{w.limit, w.hold}, Later: w, Webhook: refusePrivate, Place: rouse.DefaultPlace,
+		Catalog: w, Packages: w, Layers: w, Capacity: w, Stations: []gateway.Station{w.limit, w.hold}, Later: w, Mappings: w.mappings, Webhook: refusePrivate, Place: rouse.DefaultPlace,
 		Concurrency: 1000, MaxEvent: 6 * rouse.MB, Runtimes: []string{"python3.11"}, Log: slog.New(slog.DiscardHandler),
 	})
 }

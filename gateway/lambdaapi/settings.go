@@ -46,8 +46,8 @@ func (a *api) refuse(r *request, in *settings) error {
 			return unsupported("LoggingConfig LogGroup", "each function has the log group /aws/lambda/NAME; leave it out")
 		}
 	}
-	if len(in.Tags) > maxTags {
-		return invalid("Number of tags exceeds resource tag limit.")
+	if err := checkTags(in.Tags); err != nil {
+		return err
 	}
 	return a.buildable(in.Architectures)
 }

@@ -3,20 +3,28 @@ package lambdaapi
 import (
 	"maps"
 	"net/http"
+	"strings"
 
 	"github.com/google/uuid"
 
 	"github.com/rousehq/rouse"
 )
 
+// tagged is what a Resource names: a function, or an event source mapping.
+type tagged struct {
+	tags map[string]string
+	// change has edit alter a copy of the tags, in one write.
+	change func(edit func(map[string]string) error) error
+}
+
 func (a *api) listTags(r *request) (any, error) {
-	fn, _, err := a.tagged(r)
+	of, err := a.tagged(r)
 	if err != nil {
 		return nil, err
 	}
-	tags := map[string]string{}
-	if fn.Lambda != nil && fn.Lambda.Tags != nil {
-		tags = fn.Lambda.Tags
+	tags := of.tags
+	if tags == nil {
+		tags = map[string]string{}
 	}
 	return map[string]any{"Tags": tags}, nil
 }
@@ -29,56 +37,94 @@ func (a *api) tagResource(r *request) (any, error) {
 	if len(in.Tags) == 0 {
 		return nil, invalid("An error occurred and the request cannot be processed.")
 	}
-	return a.retag(r, func(tags map[string]string) { maps.Copy(tags, in.Tags) })
+	return a.retag(r, func(tags map[string]string) error {
+		maps.Copy(tags, in.Tags)
+		return checkTags(tags)
+	})
 }
 
 func (a *api) untagResource(r *request) (any, error) {
 	keys, _ := r.input["TagKeys"].([]any)
-	return a.retag(r, func(tags map[string]string) {
+	return a.retag(r, func(tags map[string]string) error {
 		for _, key := range keys {
 			delete(tags, key.(string)) // checked
 		}
+		return nil
 	})
 }
 
-func (a *api) retag(r *request, edit func(map[string]string)) (any, error) {
-	_, t, err := a.tagged(r)
+func (a *api) retag(r *request, edit func(map[string]string) error) (any, error) {
+	of, err := a.tagged(r)
 	if err != nil {
 		return nil, err
 	}
-	_, err = a.Catalog.Change(r.Request.Context(), t.name, func(fn *rouse.Function) error {
-		if fn.Lambda == nil {
-			fn.Lambda = &rouse.LambdaFunction{}
-		}
-		if fn.Lambda.Tags == nil {
-			fn.Lambda.Tags = map[string]string{}
-		}
-		edit(fn.Lambda.Tags)
-		if len(fn.Lambda.Tags) > maxTags {
-			return invalid("Number of tags exceeds resource tag limit.")
-		}
-		fn.Lambda.Latest.RevisionID = uuid.NewString()
-		return nil
-	})
-	return withStatus{status: http.StatusNoContent}, a.gone(t, err)
+	return withStatus{status: http.StatusNoContent}, of.change(edit)
 }
 
-// tagged is the function that a Resource names.
-func (a *api) tagged(r *request) (*rouse.Function, target, error) {
+// checkTags says what is wrong with all tags that something would have.
+func checkTags(tags map[string]string) error {
+	if len(tags) > maxTags {
+		return invalid("Number of tags exceeds resource tag limit.")
+	}
+	return nil
+}
+
+// tagged finds what a request's Resource names.
+func (a *api) tagged(r *request) (tagged, error) {
 	arn := r.text("Resource")
+	if id, ok := strings.CutPrefix(arn, a.Place.MappingARN("")); ok {
+		return a.taggedMapping(r, id)
+	}
+	if !strings.Contains(arn, ":function:") {
+		return tagged{}, absent() // of a kind that there is none of
+	}
 	t, err := a.target(r.op.name, arn, "")
 	if err != nil {
-		if named.MatchString(arn) {
-			return nil, t, err
-		}
-		return nil, t, absent()
+		return tagged{}, err
 	}
 	if t.qualifier != "" {
-		return nil, t, invalid("Tags on function aliases and versions are not supported. Please specify a function ARN.")
+		return tagged{}, invalid("Tags on function aliases and versions are not supported. Please specify a function ARN.")
 	}
 	fn, err := a.Catalog.Function(t.name)
 	if err != nil {
-		return nil, t, a.notFound(t)
+		return tagged{}, a.notFound(t)
 	}
-	return fn, t, nil
+	of := tagged{change: func(edit func(map[string]string) error) error {
+		_, err := a.Catalog.Change(r.Request.Context(), t.name, func(fn *rouse.Function) error {
+			lambda := rouse.LambdaFunction{}
+			if fn.Lambda != nil {
+				lambda = *fn.Lambda
+			}
+			lambda.Tags, lambda.Latest.RevisionID = editable(lambda.Tags), uuid.NewString()
+			fn.Lambda = &lambda
+			return edit(lambda.Tags)
+		})
+		return a.gone(t, err)
+	}}
+	if fn.Lambda != nil {
+		of.tags = fn.Lambda.Tags
+	}
+	return of, nil
+}
+
+// editable is a copy of tags.
+func editable(tags map[string]string) map[string]string {
+	if tags = maps.Clone(tags); tags == nil {
+		tags = map[string]string{}
+	}
+	return tags
+}
+
+func (a *api) taggedMapping(r *request, id string) (tagged, error) {
+	m, ok := a.mapping(id)
+	if !ok {
+		return tagged{}, noMapping()
+	}
+	return tagged{m.Tags, func(edit func(map[string]string) error) error {
+		_, err := a.Mappings.ChangeMapping(r.Request.Context(), id, func(m *rouse.Mapping) error {
+			m.Tags = editable(m.Tags)
+			return edit(m.Tags)
+		})
+		return goneMapping(err)
+	}}, nil
 }

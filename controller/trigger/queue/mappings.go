@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -134,7 +135,8 @@ func notThere() error {
 }
 
 // ChangeMapping has edit alter a mapping and blocks until that is on disk. An
-// error of edit is returned as it is, and nothing changes.
+// error of edit is returned as it is, and nothing changes. Other tags interrupt
+// nothing.
 func (ms *Mappings) ChangeMapping(ctx context.Context, id string, edit func(*rouse.Mapping) error) (rouse.Mapping, error) {
 	ms.changing.Lock()
 	defer ms.changing.Unlock()
@@ -142,10 +144,13 @@ func (ms *Mappings) ChangeMapping(ctx context.Context, id string, edit func(*rou
 	if !ok {
 		return m, notThere()
 	}
-	was := m.Enabled
+	before, was := m, m.Enabled
 	m.Tags = maps.Clone(m.Tags)
 	if err := edit(&m); err != nil {
 		return m, err
+	}
+	if before.Tags = m.Tags; reflect.DeepEqual(m, before) {
+		return m, ms.retag(ctx, m)
 	}
 	m.ID, m.Modified = id, time.Now()
 	if err := ms.put(ctx, m); err != nil {
@@ -166,6 +171,17 @@ func (ms *Mappings) ChangeMapping(ctx context.Context, id string, edit func(*rou
 	e.m = m
 	e.changed()
 	return m, nil
+}
+
+// retag changes what nobody who receives has to be told of.
+func (ms *Mappings) retag(ctx context.Context, m rouse.Mapping) error {
+	if err := ms.put(ctx, m); err != nil {
+		return err
+	}
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	ms.byID[m.ID].m.Tags = m.Tags
+	return nil
 }
 
 // DeleteMapping blocks until the mapping is gone from disk. What runs ends by itself.

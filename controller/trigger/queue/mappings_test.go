@@ -270,6 +270,11 @@ func TestAMappingIsDisabledChangedAndDeleted(t *testing.T) {
 		if state := ms.Mappings()[0].State; state != rouse.MappingDisabled || w.receipts() != 0 {
 			t.Errorf("%s, received %d", state, w.receipts())
 		}
+		before := ms.Mappings()[0]
+		tagged, err := ms.ChangeMapping(t.Context(), id, func(m *rouse.Mapping) error { m.Tags = map[string]string{"a": "b"}; return nil })
+		if after := ms.Mappings()[0]; err != nil || tagged.State != rouse.MappingDisabled || after.Tags["a"] != "b" || after.Modified != before.Modified {
+			t.Errorf("other tags made %+v of %+v: %v", after, before, err)
+		}
 		if _, err := ms.CreateMapping(t.Context(), rouse.Mapping{Ref: rouse.Ref{Name: "f"}, Source: "arn"}); rouse.CodeOf(err) != rouse.Conflict {
 			t.Errorf("a second one: %v", err)
 		}
