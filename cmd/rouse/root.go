@@ -75,7 +75,7 @@ func (a *app) root() *cobra.Command {
 		a.serverFlag(cmd)
 		root.AddCommand(cmd)
 	}
-	for _, cmd := range []*cobra.Command{a.jobsCommand(), a.schedulesCommand()} {
+	for _, cmd := range []*cobra.Command{a.jobsCommand(), a.schedulesCommand(), a.urlCommand()} {
 		cmd.GroupID = "functions"
 		root.AddCommand(cmd)
 	}

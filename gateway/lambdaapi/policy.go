@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -46,6 +45,9 @@ func (a *api) addPermission(r *request) (any, error) {
 	}
 	if t.qualifier == rouse.Latest {
 		return nil, invalid("We currently do not support adding policies for $LATEST.")
+	}
+	if in.FunctionUrlAuthType != "" && in.Action != "lambda:InvokeFunctionUrl" {
+		return nil, invalid("FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action")
 	}
 	s := statement{Sid: in.StatementId, Effect: "Allow", Action: in.Action, Resource: a.Place.ARN(t.name, t.qualifier)}
 	if s.Principal, err = principal(in.Principal); err != nil {
@@ -89,13 +91,14 @@ func (s *statement) when(operator, key, value string) {
 }
 
 var (
+	service   = regexp.MustCompile(`^([a-z0-9-]+\.)+amazon(aws)?\.com$`)
 	accountID = regexp.MustCompile(`^\d{12}$`)
 	iamARN    = regexp.MustCompile(`^arn:aws[a-zA-Z-]*:(iam|sts):`)
 )
 
 func principal(text string) (any, error) {
 	switch {
-	case strings.HasSuffix(text, ".amazonaws.com"), strings.HasSuffix(text, ".amazon.com"):
+	case service.MatchString(text):
 		return map[string]string{"Service": text}, nil
 	case accountID.MatchString(text):
 		return map[string]string{"AWS": "arn:aws:iam::" + text + ":root"}, nil
