@@ -32,9 +32,10 @@ type SpaceOptions struct {
 
 // Space is an ordered space of keys in one file. Make one with OpenSpace.
 //
-// The list of free pages is not written with each commit: after a backlog has
-// been drained it is long, and would be most of what a commit writes. Opening
-// finds the free pages by reading the tree instead.
+// The list of free pages is written with a commit only while it is short: after
+// a backlog has been drained it would be most of what a commit writes. It is
+// written when the space is closed, too. Opening a file without it, which is what
+// a kill then leaves, finds the free pages by reading the whole tree.
 type Space struct {
 	path  string
 	o     SpaceOptions
@@ -49,8 +50,18 @@ type Space struct {
 	dirty map[string]struct{} // keys changed since a compaction began; only whoever has the group's turn uses it
 }
 
+const (
+	// mostFree is how long a list of free pages is written with each commit: what
+	// fits on a page.
+	mostFree = 2000
+	// fullness is how much of a page is left where it is split. Most keys come in
+	// order, so that pages before the last one are never put into again.
+	fullness = 0.8
+)
+
 // OpenSpace opens the file at path or makes it, with Open's promises. It takes
-// the longer the bigger the file is: a second for a million small values.
+// no time unless the file has no list of free pages; then the longer the bigger
+// the file is, about a second for a gigabyte that is in memory.
 func OpenSpace(path string, o SpaceOptions) (*Space, error) {
 	if o.LockWait == 0 {
 		o.LockWait = time.Second
@@ -86,9 +97,16 @@ func openSpace(path string, lockWait time.Duration) (*bbolt.DB, error) {
 
 // Close waits for transactions and closes the file. It is idempotent.
 func (s *Space) Close() error {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.db.Close()
+	return s.exclusively(context.Background(), func() error {
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		if s.db.NoFreelistSync {
+			s.db.NoFreelistSync = false
+			// Without the list nothing is lost: the next opening looks for itself.
+			_ = guard(func() error { return s.db.Update(func(*bbolt.Tx) error { return nil }) })
+		}
+		return s.db.Close()
+	})
 }
 
 // Update changes the space; see store.Space.
@@ -96,6 +114,7 @@ func (s *Space) Update(ctx context.Context, write func(store.Tx) error) error {
 	var refusal error
 	err := s.group.do(ctx, func(tx *bbolt.Tx) error {
 		t := spaceTx{spaceReader: spaceReader{tx.Bucket(space)}, dirty: s.dirty}
+		t.bucket.FillPercent = fullness
 		refusal = write(&t)
 		switch {
 		case t.fault != nil:
@@ -133,6 +152,8 @@ func (s *Space) View(ctx context.Context, read func(store.Reader) error) error {
 // could replace db.
 func (s *Space) update(write func(*bbolt.Tx) error) error {
 	began := time.Now()
+	stats := s.db.Stats()
+	s.db.NoFreelistSync = stats.FreePageN+stats.PendingPageN > mostFree
 	err := explain(s.path, guard(func() error { return s.db.Update(write) }))
 	if s.o.Committed != nil {
 		s.o.Committed(time.Since(began))
