@@ -75,23 +75,25 @@ func (e *Engine) dispatcher(q *queue.Queue) *dispatcher {
 func (d *dispatcher) loop() {
 	ctx := d.e.life
 	for ctx.Err() == nil {
-		changed := d.q.Changed()
+		w := d.q.Wait()
 		wait, err := d.dispatch(ctx)
 		if err != nil && ctx.Err() == nil {
 			d.e.cfg.Log.Error("taking jobs", "function", d.fn, "error", err)
 			wait = again
 		}
 		if _, err := d.e.qs.Queue(d.q.Name()); err != nil {
+			w.Leave()
 			return
 		}
 		timer := d.e.qs.Clock().Timer(wait)
 		select {
-		case <-changed:
+		case <-w.Turn():
 		case <-d.wake:
 		case <-timer.C:
 		case <-ctx.Done():
 		}
 		timer.Stop()
+		w.Leave()
 	}
 }
 

@@ -31,6 +31,11 @@ func (c *Clock) Timer(d time.Duration) *time.Timer {
 	return time.NewTimer(time.Duration(float64(d) / c.rate))
 }
 
+// AfterFunc calls f on a goroutine of its own when d has passed on this clock.
+func (c *Clock) AfterFunc(d time.Duration, f func()) *time.Timer {
+	return time.AfterFunc(time.Duration(float64(d)/c.rate), f)
+}
+
 // advance sets the clock forward to t, if it is behind. It says by how much.
 func (c *Clock) advance(t time.Time) time.Duration {
 	behind := t.Sub(c.Now())

@@ -67,7 +67,7 @@ func (t *Tx) join(q *Queue, group string, seq uint64) {
 	case len(before) > 0:
 		t.Delete(readyKey(q.number, before[0]))
 	}
-	t.Put(readyKey(q.number, seq), []byte(group))
+	t.show(q, seq, group)
 }
 
 // part takes a ready message out of its group.
@@ -83,8 +83,7 @@ func (t *Tx) part(q *Queue, group string, seq uint64) {
 // open has a group that is not locked stand in r, if it has a message.
 func (t *Tx) open(q *Queue, group string) {
 	if first := t.members(q, group, 1); len(first) > 0 {
-		t.Put(readyKey(q.number, first[0]), []byte(group))
-		t.change(q).wake = true
+		t.show(q, first[0], group)
 	}
 }
 

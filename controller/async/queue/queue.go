@@ -45,19 +45,20 @@ type Queue struct {
 	name   string
 	number number
 	fifo   bool
+	clock  *Clock
 
 	gone atomic.Bool // nothing can be sent to it any more
 
 	changing sync.Mutex // one change of the definition at a time; taken before mu
 
 	mu     sync.Mutex
-	def    Definition    // guarded by mu
-	counts Counts        // guarded by mu
-	signal chan struct{} // guarded by mu; closed when there may be something to receive
+	def    Definition // guarded by mu
+	counts Counts     // guarded by mu
+	line   line       // guarded by mu
 }
 
-func newQueue(name string, d Definition) *Queue {
-	return &Queue{name: name, number: number(d.Number), fifo: d.FIFO, def: d, signal: make(chan struct{})}
+func newQueue(name string, d Definition, clock *Clock) *Queue {
+	return &Queue{name: name, number: number(d.Number), fifo: d.FIFO, clock: clock, def: d}
 }
 
 // Name is the queue's name.
@@ -79,24 +80,19 @@ func (q *Queue) Counts() Counts {
 	return q.counts
 }
 
-// Changed is closed when there may be something to take that was not there when
-// Changed was called.
-func (q *Queue) Changed() <-chan struct{} {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.signal
-}
-
 func (q *Queue) apply(c change) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.counts.Ready += c.moved.Ready
 	q.counts.Waiting += c.moved.Waiting
 	q.counts.Leased += c.moved.Leased
-	if c.wake {
-		close(q.signal)
-		q.signal = make(chan struct{})
-	}
+	q.wake(c.shown)
+	q.ringAt(c.due)
 }
 
-func (q *Queue) broadcast() { q.apply(change{wake: true}) }
+// dismiss wakes all who wait, since the queue is gone.
+func (q *Queue) dismiss() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.wake(q.line.waiters.Len())
+}

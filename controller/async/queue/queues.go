@@ -51,7 +51,7 @@ func Open(ctx context.Context, o Options) (*Queues, error) {
 			if err := json.Unmarshal(v, &d); err != nil {
 				return fmt.Errorf("reading queue %q: %w", k[1:], err)
 			}
-			qs.byName[string(k[1:])] = newQueue(string(k[1:]), d)
+			qs.byName[string(k[1:])] = newQueue(string(k[1:]), d, o.Clock)
 		}
 		for _, q := range qs.byName {
 			q.counts = count(r, q)
@@ -176,7 +176,7 @@ func (qs *Queues) Create(ctx context.Context, name string, d Definition) (*Queue
 	}); err != nil {
 		return nil, err
 	}
-	q := newQueue(name, d)
+	q := newQueue(name, d, qs.clock)
 	qs.mu.Lock()
 	qs.byName[name] = q
 	qs.mu.Unlock()
@@ -230,7 +230,7 @@ func (qs *Queues) Delete(ctx context.Context, q *Queue) error {
 		return err
 	}
 	_, err := qs.Purge(ctx, q)
-	q.broadcast()
+	q.dismiss()
 	return err
 }
 

@@ -19,43 +19,52 @@ func (qs *Queues) Receive(ctx context.Context, q *Queue, most int, visibility, w
 	if visibility < 0 {
 		visibility = q.definition().Visibility.D()
 	}
+	taken, _, err := qs.take(ctx, q, most, visibility)
+	if err != nil || len(taken) > 0 || wait <= 0 {
+		return taken, err
+	}
 	timeout := qs.clock.Timer(wait)
 	defer timeout.Stop()
-	for {
-		changed := q.Changed()
+	for last := false; ; {
+		w := q.Wait()
 		taken, next, err := qs.take(ctx, q, most, visibility)
-		if err != nil || len(taken) > 0 || wait <= 0 {
+		if err != nil || len(taken) > 0 || last {
+			w.Leave()
 			return taken, err
 		}
-		due := qs.clock.Timer(next)
+		w.Until(qs.clock.Now().Add(next))
 		select {
-		case <-changed:
-		case <-due.C:
+		case <-w.Turn():
 		case <-timeout.C:
-			wait = 0 // once more
+			last = true
 		case <-ctx.Done():
-			due.Stop()
-			return nil, ctx.Err()
+			err = ctx.Err()
 		}
-		due.Stop()
-		if _, err := qs.Queue(q.name); err != nil {
+		w.Leave()
+		if err == nil {
+			_, err = qs.Queue(q.name)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
 }
 
-// take takes what there is, without a transaction when there is nothing. next
-// is when there may be something.
+// take takes what there is, without a transaction when there is nothing. When it
+// takes nothing, next is when there may be something.
 func (qs *Queues) take(ctx context.Context, q *Queue, most int, visibility time.Duration) (taken []*Message, next time.Duration, err error) {
-	next, err = qs.Next(ctx, q)
-	if err != nil || next > 0 {
-		return nil, next, err
+	for {
+		next, err = qs.Next(ctx, q)
+		if err != nil || next > 0 {
+			return nil, next, err
+		}
+		if err = qs.Update(ctx, func(t *Tx) error {
+			taken = t.Take(q, most, t.now.Add(visibility))
+			return nil
+		}); err != nil || len(taken) > 0 {
+			return taken, 0, err
+		}
 	}
-	err = qs.Update(ctx, func(t *Tx) error {
-		taken = t.Take(q, most, t.now.Add(visibility))
-		return nil
-	})
-	return taken, idle, err
 }
 
 // idle is how long nothing is looked for when nothing is due.

@@ -27,7 +27,8 @@ type Tx struct {
 type change struct {
 	q     *Queue
 	moved Counts
-	wake  bool // whoever waits for messages has to look again
+	shown int       // how many times something came that can be received
+	due   time.Time // when the first message is due that was made to wait, or was leased; zero for none
 }
 
 // Now is the same throughout the transaction.
@@ -159,7 +160,9 @@ func (t *Tx) place(q *Queue, seq uint64, s state, where byte, at time.Time) {
 	} else {
 		c.moved.Waiting++
 	}
-	c.wake = true // there is a new time to wait for
+	if c.due.IsZero() || at.Before(c.due) {
+		c.due = at
+	}
 }
 
 // unplace takes back what place wrote.
@@ -175,14 +178,18 @@ func (t *Tx) unplace(q *Queue, seq uint64, s state) {
 
 // enqueue makes a message ready.
 func (t *Tx) enqueue(q *Queue, group string, seq uint64) {
-	c := t.change(q)
-	c.moved.Ready++
-	c.wake = true
+	t.change(q).moved.Ready++
 	if q.fifo {
 		t.join(q, group, seq)
 		return
 	}
-	t.Put(readyKey(q.number, seq), []byte{})
+	t.show(q, seq, "")
+}
+
+// show puts a message, or the first one of a group, where receivers find it.
+func (t *Tx) show(q *Queue, seq uint64, group string) {
+	t.Put(readyKey(q.number, seq), []byte(group))
+	t.change(q).shown++
 }
 
 // message reads a message with its state. It is the caller's own copy.
