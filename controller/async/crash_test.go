@@ -32,8 +32,17 @@ const crashVar = "ROUSE_TEST_CRASH"
 // killsVar says how often a process is killed; 50 unless it is set.
 const killsVar = "ROUSE_KILLS"
 
-// hurry is how fast the children's clocks run: retries after minutes take milliseconds.
-const hurry = 5000
+// hurry is how fast the children's clocks run: retries after minutes take a
+// fraction of a second, and promises to tell are given up after twenty.
+const hurry = 1000
+
+// ageless is the usual policy, but that nothing becomes too old on a machine that
+// is so busy that hours of this clock pass.
+func ageless(*Request) Policy {
+	p := DefaultPolicy()
+	p.MaxAge = 0
+	return p
+}
 
 // A process is killed again and again while clients submit, functions run and
 // ends are told. Afterwards every acknowledged job was executed at least once or
@@ -209,7 +218,7 @@ func crashChild(dir string, drain bool) {
 	wall := time.Now().Add(-time.Duration(rand.IntN(2)) * time.Hour)
 	e, err := Open(context.Background(), Config{
 		Space: space, Dir: filepath.Join(dir, "results"), Clock: queue.NewClock(wall, hurry), Invoker: w, Ender: func(*Engine) Ender { return w },
-		KeepResults: 10_000 * time.Hour, KeepDead: 10_000 * time.Hour, Log: slog.New(slog.DiscardHandler),
+		Policy: ageless, KeepResults: 10_000 * time.Hour, KeepDead: 10_000 * time.Hour, Log: slog.New(slog.DiscardHandler),
 	})
 	must(err)
 	fifo, err := e.Queues().Queue("q.fifo")

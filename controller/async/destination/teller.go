@@ -168,6 +168,9 @@ func (t *Teller) function(ctx context.Context, to rouse.Ref, body []byte, e asyn
 		Ref: to, Payload: body, ARN: t.cfg.Place.ARN(to.Name, arn), TraceID: e.Job.Request.TraceID,
 		Source: "destination", Key: messageID(e), Hops: hops,
 	})
+	if rouse.CodeOf(err) == rouse.Conflict {
+		return nil // it has been told by a record of another time
+	}
 	return lasting(err)
 }
 

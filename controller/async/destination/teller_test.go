@@ -27,6 +27,11 @@ func (w *world) Function(name rouse.FunctionName) (*rouse.Function, error) {
 }
 
 func (w *world) Submit(_ context.Context, r rouse.JobRequest) (*rouse.Job, bool, error) {
+	for _, earlier := range w.jobs {
+		if earlier.Key == r.Key && string(earlier.Payload) != string(r.Payload) {
+			return nil, false, rouse.Errorf(rouse.Conflict, "the key was used for another request")
+		}
+	}
 	w.jobs = append(w.jobs, r)
 	return &rouse.Job{}, true, nil
 }
@@ -139,6 +144,11 @@ func TestARecordCallsAFunctionOnceAndNotForEverInACircle(t *testing.T) {
 	}
 	if a, b := w.jobs[0], w.jobs[1]; a.Key == "" || a.Key != b.Key || a.Ref.Name != "g" || a.Hops != 1 || !json.Valid(a.Payload) {
 		t.Errorf("submitted %+v, %+v", a, b)
+	}
+	// A restarted Rouse tells again, at a later time, what it does not know to have told.
+	teller.cfg.Now = time.Now
+	if err := teller.Ended(t.Context(), e); err != nil || len(w.jobs) != 2 {
+		t.Errorf("told once more: %v, %d submitted", err, len(w.jobs))
 	}
 	e.Job.Request.Hops = mostHops
 	if err := teller.Ended(t.Context(), e); rouse.CodeOf(err) != rouse.Invalid || !strings.Contains(err.Error(), "circle") {

@@ -262,23 +262,3 @@ func TestASpaceOfAnotherFormatIsRefused(t *testing.T) {
 		t.Errorf("a space opened as a store: %v", err)
 	}
 }
-
-// The file is mapped anew whenever it has grown; who asks for its size meanwhile
-// is not in the way.
-func TestTheSizeCanBeAskedForWhileTheFileGrows(t *testing.T) {
-	for range 5 {
-		s := openTestSpace(t, filepath.Join(t.TempDir(), "events.db"))
-		var asking sync.WaitGroup
-		ctx, stop := context.WithCancel(t.Context())
-		asking.Go(func() {
-			for ctx.Err() == nil {
-				s.Size()
-			}
-		})
-		for i := range 8 {
-			putKey(t, s, fmt.Sprint("key", i), 20<<10<<i)
-		}
-		stop()
-		asking.Wait()
-	}
-}
