@@ -259,20 +259,22 @@ func (s *sandbox) Stop(ctx context.Context) error {
 	}
 	s.end()
 	s.d.forget(s)
+	if err := removeTree(s.d.upperDir(s.id)); err != nil {
+		return fmt.Errorf("removing what a function wrote: %w", err)
+	}
+	if s.link != nil {
+		if err := s.link.Close(); err != nil {
+			return fmt.Errorf("dropping a sandbox's record: %w", err)
+		}
+	}
+	s.stopped = true
 	if s.gauge != nil {
 		s.gauge.Close()
 	}
 	if s.init != nil {
 		s.init.Close()
 	}
-	if err := removeTree(s.d.upperDir(s.id)); err != nil {
-		return fmt.Errorf("removing what a function wrote: %w", err)
-	}
-	s.stopped = true
-	if s.link == nil {
-		return nil
-	}
-	return s.link.Close()
+	return nil
 }
 
 // terminate lets the process end by itself, until ctx or grace ends. An agent
