@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -88,33 +90,67 @@ func withVariable(variable string) func(dir string) bool {
 	}
 }
 
-// killAll ends every process that find returns, until it returns none.
+// killAll ends every process that find returns, until it returns none. All are
+// signalled before one is waited for, since one may be slow to die.
 func killAll(ctx context.Context, find func() ([]int, error)) error {
 	for {
 		pids, err := find()
 		if err != nil || len(pids) == 0 {
 			return err
 		}
-		for _, pid := range pids {
-			if err := killAndWait(ctx, pid); err != nil {
-				return fmt.Errorf("ending process %d: %w", pid, err)
+		held, err := holdAll(pids, find)
+		for _, fd := range held {
+			err = errors.Join(err, kill(fd))
+		}
+		for pid, fd := range held {
+			if waitErr := awaitEnd(ctx, fd); waitErr != nil {
+				err = errors.Join(err, fmt.Errorf("ending process %d: %w", pid, waitErr))
 			}
+			unix.Close(fd)
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-time.After(time.Millisecond): // a parent may have yet to bury it
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
 
-func killAndWait(ctx context.Context, pid int) error {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if errors.Is(err, unix.ESRCH) {
-		return nil
+// holdAll opens a pidfd for each of pids that find still returns then: before, a pid
+// may have come to mean another process. The caller closes them, beside an error too.
+func holdAll(pids []int, find func() ([]int, error)) (held map[int]int, err error) {
+	held = make(map[int]int, len(pids))
+	for _, pid := range pids {
+		fd, openErr := unix.PidfdOpen(pid, 0)
+		if openErr == nil {
+			held[pid] = fd
+		} else if !errors.Is(openErr, unix.ESRCH) {
+			err = errors.Join(err, openErr)
+		}
 	}
-	if err != nil {
+	still, findErr := find()
+	for pid, fd := range held {
+		if !slices.Contains(still, pid) {
+			unix.Close(fd)
+			delete(held, pid)
+		}
+	}
+	return held, errors.Join(err, findErr)
+}
+
+// kill ends the process of a pidfd. One that has ended is fine.
+func kill(fd int) error {
+	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); !errors.Is(err, unix.ESRCH) {
 		return err
 	}
-	defer unix.Close(fd)
-	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
-		return err
-	}
+	return nil
+}
+
+// awaitEnd blocks until the process of a pidfd has ended, or ctx is done.
+func awaitEnd(ctx context.Context, fd int) error {
 	const slice = 50 // ms between looks at ctx; the end itself wakes at once
 	for ctx.Err() == nil {
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, slice)

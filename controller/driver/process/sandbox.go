@@ -52,6 +52,7 @@ type sandbox struct {
 	gauge   *cgroup.Gauge
 	gone    chan struct{} // closed when the agent and every descendant have ended
 	end     func()
+	left    error // why some descendants may live on; final when gone is closed, and then under the token
 
 	assigned sync.Once
 	stopping chan struct{} // holds a token while somebody stops the sandbox
@@ -188,7 +189,7 @@ func (s *sandbox) watch() {
 		select {
 		case <-s.agent.done:
 			s.agent.release()
-			s.sweep()
+			s.left = s.sweep()
 			s.end()
 		case <-s.d.closing:
 			s.agent.release()
@@ -196,13 +197,12 @@ func (s *sandbox) watch() {
 	}()
 }
 
-// sweep ends every process of a sandbox whose agent has ended.
-func (s *sandbox) sweep() {
+// sweep ends every process of a sandbox whose agent has ended. It blocks until that
+// is done, for some time at most.
+func (s *sandbox) sweep() error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	if err := killAll(ctx, s.processes); err != nil {
-		s.d.Log.Error("a sandbox's processes did not end", "sandbox", s.ID(), "error", err)
-	}
+	return killAll(ctx, s.processes)
 }
 
 // processes lists what runs in the sandbox without asking the agent.
@@ -271,9 +271,9 @@ func (s *sandbox) Stop(ctx context.Context) error {
 // endAgent returns when nothing of the sandbox runs any more.
 func (s *sandbox) endAgent(ctx context.Context) error {
 	if s.agent == nil {
-		s.sweep()
+		s.left = s.sweep()
 		s.end()
-		return nil
+		return s.left
 	}
 	ctx, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
@@ -286,10 +286,19 @@ func (s *sandbox) endAgent(ctx context.Context) error {
 		}
 	}
 	s.agent.kill()
+	// A process that was killed ends whatever the caller's time is, unless the kernel
+	// keeps it.
+	killed, stop := context.WithTimeout(context.WithoutCancel(ctx), 2*grace)
+	defer stop()
 	select {
 	case <-s.gone:
-		return nil
 	case <-s.d.closing:
 		return errors.New("the driver is closed")
+	case <-killed.Done():
+		return errors.New("the agent was killed and does not end")
 	}
+	if s.left != nil { // an earlier attempt, perhaps long ago
+		s.left = s.sweep()
+	}
+	return s.left
 }

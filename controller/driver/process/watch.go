@@ -28,12 +28,13 @@ func (w *watcher) run(done <-chan struct{}, tick <-chan time.Time, list func() [
 		case <-done:
 			return
 		case <-tick:
-			w.look(list())
+			w.look(list)
 		}
 	}
 }
 
-func (w *watcher) look(pids []int) {
+func (w *watcher) look(list func() []int) {
+	pids := list()
 	used := resident(pids, false)
 	if used > w.limit {
 		used = resident(pids, true)
@@ -44,9 +45,11 @@ func (w *watcher) look(pids []int) {
 	if used <= w.limit {
 		return
 	}
-	w.over = true // before the kill, so that the exit finds it
-	for _, pid := range pids {
-		_ = unix.Kill(pid, unix.SIGKILL)
+	w.over = true                                                          // before the kill, so that the exit finds it
+	held, _ := holdAll(pids, func() ([]int, error) { return list(), nil }) // who escapes is met at the next look
+	for _, fd := range held {
+		_ = kill(fd)
+		unix.Close(fd)
 	}
 }
 
