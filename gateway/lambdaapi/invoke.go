@@ -12,6 +12,7 @@ import (
 
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/gateway"
+	"github.com/rousehq/rouse/gateway/internal/rawjson"
 )
 
 // maxContext is AWS's bound on a client context, encoded.
@@ -258,7 +259,7 @@ func (a *api) event(c *gateway.Call) (*rouse.Event, error) {
 	switch {
 	case len(payload) == 0:
 		payload = emptyEvent
-	case !json.Valid(payload):
+	case !rawjson.Valid(payload):
 		return nil, unparsable("Could not parse payload into json: " + clip(jsonProblem(payload)))
 	}
 	h := c.Request.Header
@@ -274,7 +275,7 @@ func (a *api) event(c *gateway.Call) (*rouse.Event, error) {
 			return nil, invalid("Client context must be no more than %d bytes when base64-encoded.", maxContext)
 		}
 		text, err := base64.StdEncoding.DecodeString(encoded)
-		if err != nil || !json.Valid(text) {
+		if err != nil || !rawjson.Valid(text) {
 			return nil, user(http.StatusBadRequest, "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object.")
 		}
 		ev.ClientContext = text

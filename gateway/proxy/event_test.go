@@ -15,6 +15,7 @@ import (
 
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/gateway"
+	"github.com/rousehq/rouse/gateway/internal/rawjson"
 )
 
 // capture keeps the event's payload for a test to look at.
@@ -272,7 +273,7 @@ func TestMembersAreThoseOfEncodingJSON(t *testing.T) {
 			rt.Fatal(err)
 		}
 		got := map[string]json.RawMessage{}
-		members(b, func(key string, value []byte) error {
+		rawjson.Members(b, func(key string, value []byte) error {
 			got[key] = value
 			return nil
 		})

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/gateway/internal/rawjson"
 )
 
 // reply is what a function's result means as a response.
@@ -27,7 +28,7 @@ func parseReply(payload []byte) (*reply, error) {
 	if len(payload) == 0 {
 		return &reply{status: http.StatusOK, header: http.Header{}}, nil
 	}
-	if !valid(payload) {
+	if !rawjson.Valid(payload) {
 		if prelude, body, ok := bytes.Cut(payload, eightNULs); ok {
 			rep, err := parsePrelude(prelude)
 			if err != nil {
@@ -39,9 +40,9 @@ func parseReply(payload []byte) (*reply, error) {
 		return nil, malformed("the result is not JSON")
 	}
 	rep := &reply{header: http.Header{}}
-	if isObject(payload) {
+	if rawjson.IsObject(payload) {
 		base64Encoded := false
-		err := members(payload, func(key string, value []byte) error {
+		err := rawjson.Members(payload, func(key string, value []byte) error {
 			switch key {
 			case "statusCode":
 				return rep.member(key, value)
@@ -54,7 +55,7 @@ func parseReply(payload []byte) (*reply, error) {
 			return nil, err
 		}
 		if rep.status != 0 {
-			if err := members(payload, rep.member); err != nil {
+			if err := rawjson.Members(payload, rep.member); err != nil {
 				return nil, err
 			}
 			rep.header["Content-Type"] = orElse(rep.header["Content-Type"], "application/json")
@@ -70,11 +71,11 @@ func parseReply(payload []byte) (*reply, error) {
 
 // parsePrelude reads what comes before the body of a streamed answer.
 func parsePrelude(prelude []byte) (*reply, error) {
-	if !valid(prelude) || !isObject(prelude) {
+	if !rawjson.Valid(prelude) || !rawjson.IsObject(prelude) {
 		return nil, malformed("its prelude is not a JSON object")
 	}
 	rep := &reply{status: http.StatusOK, header: http.Header{}}
-	if err := members(prelude, rep.member); err != nil {
+	if err := rawjson.Members(prelude, rep.member); err != nil {
 		return nil, err
 	}
 	rep.header["Content-Type"] = orElse(rep.header["Content-Type"], "application/octet-stream")
@@ -95,10 +96,10 @@ func (rep *reply) member(key string, value []byte) error {
 		}
 		rep.status = int(n)
 	case "headers", "multiValueHeaders":
-		if !isObject(value) {
+		if !rawjson.IsObject(value) {
 			return malformed(key + " must be an object")
 		}
-		return members(value, rep.addHeader)
+		return rawjson.Members(value, rep.addHeader)
 	case "cookies":
 		var cookies []string
 		if json.Unmarshal(value, &cookies) != nil {
@@ -198,11 +199,6 @@ func malformed(what string) error {
 	e := rouse.Errorf(rouse.FunctionError, "the function's result is not a valid response: %s", what)
 	e.Type = "Function.InvalidResponse"
 	return e
-}
-
-func isObject(b []byte) bool {
-	i := skipSpace(b, 0)
-	return i < len(b) && b[i] == '{'
 }
 
 func orElse(values []string, value string) []string {

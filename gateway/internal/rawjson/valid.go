@@ -1,11 +1,13 @@
-package proxy
+// Package rawjson looks at JSON without decoding it, for what every request
+// passes.
+package rawjson
 
 // maxDepth is how deep values may be nested, as in encoding/json.
 const maxDepth = 10000
 
-// valid is json.Valid, which looks at every byte through a state machine's
-// function and would be the most expensive step of an answer's way.
-func valid(b []byte) bool {
+// Valid is json.Valid, which looks at every byte through a state machine's
+// function and would be the most expensive step of a request's way.
+func Valid(b []byte) bool {
 	i, ok := skipValue(b, skipSpace(b, 0), 0)
 	return ok && skipSpace(b, i) == len(b)
 }

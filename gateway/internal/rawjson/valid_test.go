@@ -1,4 +1,4 @@
-package proxy
+package rawjson
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ var documents = []string{
 
 func TestValidAgreesWithEncodingJSON(t *testing.T) {
 	for _, d := range documents {
-		if got, want := valid([]byte(d)), json.Valid([]byte(d)); got != want {
+		if got, want := Valid([]byte(d)), json.Valid([]byte(d)); got != want {
 			t.Errorf("%.60q: %t, want %t", d, got, want)
 		}
 	}
@@ -30,7 +30,7 @@ func FuzzValidAgreesWithEncodingJSON(f *testing.F) {
 		f.Add([]byte(d))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if got, want := valid(b), json.Valid(b); got != want {
+		if got, want := Valid(b), json.Valid(b); got != want {
 			t.Errorf("%q: %t, want %t", b, got, want)
 		}
 	})
@@ -38,7 +38,7 @@ func FuzzValidAgreesWithEncodingJSON(f *testing.F) {
 
 func BenchmarkValid(b *testing.B) {
 	document := []byte(`{"body":"` + strings.Repeat("x", 1024) + `","headers":{` + strings.Repeat(`"accept":"text/html",`, 30) + `"a":1}}`)
-	for name, f := range map[string]func([]byte) bool{"own": valid, "encoding/json": json.Valid} {
+	for name, f := range map[string]func([]byte) bool{"own": Valid, "encoding/json": json.Valid} {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(document)))
 			for b.Loop() {
