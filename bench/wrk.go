@@ -34,7 +34,7 @@ func (l *lab) wrk(ctx context.Context, to front, conns int) (f figure, err error
 		return f, err
 	}
 	argv := append(slices.Clone(to.inside), "wrk", "-t1", "-c"+strconv.Itoa(conns), "-d"+strconv.Itoa(int(l.slice.Seconds())),
-		"--latency", "-s", script, to.url)
+		"--timeout", "30s", "--latency", "-s", script, to.url) // who is slow is slow, and nothing worse
 	out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput()
 	if err != nil {
 		return f, fmt.Errorf("wrk: %w: %s", err, out)

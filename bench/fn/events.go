@@ -8,12 +8,13 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // events speaks the Runtime API on a raw connection, as the leanest of runtimes
 // would, so that what is measured is the other side.
 func events(network, addr string) error {
-	conn, err := net.Dial(network, addr)
+	conn, err := blocking(network, addr)
 	if err != nil {
 		return err
 	}
@@ -45,6 +46,21 @@ func events(network, addr string) error {
 			return err
 		}
 	}
+}
+
+// blocking connects and has reads wait in the system: a process with one
+// connection has no use for a poller, whose threads wake one another.
+func blocking(network, addr string) (*os.File, error) {
+	conn, err := net.Dial(network, addr)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	file, err := conn.(interface{ File() (*os.File, error) }).File()
+	if err != nil {
+		return nil, err
+	}
+	return file, syscall.SetNonblock(int(file.Fd()), false)
 }
 
 // read takes in one answer and returns its request id, if it is an event, and
