@@ -17,7 +17,11 @@ func TestMistakesOnTheCommandLineAreNamed(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "rouse.yaml")
 	write(t, file, "functions:\n  a: {image: x}\n")
 	for line, want := range map[string]string{
-		"depoy":                               `unknown command "depoy"`,
+		"depoy":      `unknown command "depoy"; did you mean rouse deploy?`,
+		"frobnicate": `unknown command "frobnicate"; rouse has alias, `,
+		"jobs lst":   `unknown command "lst"; did you mean rouse jobs ls?`,
+		"keys x":     `unknown command "x"; rouse keys has create, ls, list, rm`,
+		"schedules create a b --when @daily --start x": `--start "x": write it like`,
 		"deploy":                              "takes one NAME",
 		"deploy a b --image x":                "takes one NAME",
 		"deploy ../a --image x":               `name "../a"`,
@@ -30,7 +34,7 @@ func TestMistakesOnTheCommandLineAreNamed(t *testing.T) {
 		"deploy a --image x --wait --no-wait": "none of the others can be",
 		"deploy -f " + file + " b":            `declares no function "b"`,
 		"deploy -f " + file + " --memory 1GB": "takes everything from the file",
-		"invoke":                              "accepts 1 arg",
+		"invoke":                              "rouse invoke takes NAME[:QUALIFIER]; it was given nothing",
 		"invoke a:1 --qualifier 2":            "has a qualifier already",
 		"invoke a/b":                          `name "a/b"`,
 		"invoke a --server ftp://x":           `server "ftp://x"`,
@@ -38,8 +42,8 @@ func TestMistakesOnTheCommandLineAreNamed(t *testing.T) {
 		"scale a --reserved 1 --no-reserved":  "none of the others can be",
 		"scale a --queue many":                "must be a whole number",
 		"top --every 1ms":                     "at least 50ms",
-		"rm":                                  "requires at least 1 arg",
-		"ls x":                                `unknown command "x"`,
+		"rm":                                  "rouse rm takes NAME...; it was given nothing",
+		"ls x":                                "rouse ls takes no arguments; it was given x",
 		"serve --listen 0.0.0.0:80":           "give --insecure",
 		"serve --listen :80":                  "give --insecure",
 		"serve --listen nowhere":              "write it like 127.0.0.1:8080",

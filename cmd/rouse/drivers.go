@@ -94,11 +94,20 @@ func openDriver(ctx context.Context, name string, b base) (d driver.Driver, reas
 		case err == nil:
 			return d, "others do not work here: " + passed[0], nil
 		case name != "auto":
-			return nil, "", fmt.Errorf("driver %s: %w", name, plainChain(err))
+			return nil, "", fmt.Errorf("driver %s: %w", name, causeChain(err))
 		}
 		passed = append(passed, fmt.Sprintf("%s (%v)", entry.name, plainChain(err)))
 	}
 	return nil, "", fmt.Errorf("no driver works here: %v", passed)
+}
+
+// causeChain is err as whoever starts the platform needs it: with what the engine said.
+func causeChain(err error) error {
+	var e *rouse.Error
+	if errors.As(err, &e) && e.Cause != nil {
+		return fmt.Errorf("%s (%w)", e.Message, e.Cause)
+	}
+	return plainChain(err)
 }
 
 // plainChain is err with the public message of an Error in it alone.

@@ -73,6 +73,10 @@ func (a *app) keysList() *cobra.Command {
 			if *asJSON {
 				return printJSON(a.stdout, keys)
 			}
+			if len(keys) == 0 {
+				fmt.Fprintln(a.stderr, "No keys yet. rouse keys create makes one.")
+				return nil
+			}
 			t := newTable(a.stdout, "KEY", "NAME", "CREATED")
 			for _, key := range keys {
 				t.row(key.ID, cmp.Or(key.Name, "-"), age(time.Now(), key.Created))

@@ -29,14 +29,14 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitDone
 	}
 	var usage usageError
 	if !started || errors.As(err, &usage) {
 		fmt.Fprintf(a.stderr, "rouse: %s\n", strings.TrimSpace(err.Error()))
-		fmt.Fprintln(a.stderr, "Run rouse COMMAND --help for how it is used.")
+		fmt.Fprintf(a.stderr, "Run %s --help for how it is used.\n", cmd.CommandPath())
 		return exitUsage
 	}
 	a.explain(err)
@@ -85,6 +85,10 @@ func (a *app) root() *cobra.Command {
 		cmd.GroupID = "platform"
 		root.AddCommand(cmd)
 	}
+	strict(root)
+	a.complete(root)
+	// A command that only has others says what it has, and is not used alone.
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
 	root.SetHelpCommandGroupID("platform")
 	root.SetCompletionCommandGroupID("platform")
 	return root

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -81,6 +82,7 @@ func (a *app) printSettings(s rouse.Settings) error {
 	t.row("queue", fmt.Sprint(s.Queue))
 	t.row("queue-bytes", s.QueueBytes.String())
 	t.row("hold", s.Hold.String())
+	t.row("webhook", cmp.Or(s.Webhook, "-"))
 	t.row("freeze", fmt.Sprint(s.Freeze))
 	return t.flush()
 }

@@ -38,7 +38,7 @@ func (a *app) schedulesCreate() *cobra.Command {
 	var data, start, end, missed string
 	var replace bool
 	cmd := &cobra.Command{
-		Use:   "create NAME FUNCTION[:QUALIFIER] --when WHEN",
+		Use:   "create SCHEDULE FUNCTION[:QUALIFIER] --when WHEN",
 		Short: "make a schedule",
 		Long: "Make a schedule. WHEN is rate(5 minutes), cron(0 9 ? * MON-FRI *) as AWS writes it, the five fields\n" +
 			"of a crontab, @daily and its like, or at(2030-01-01T09:00:00) for once.",
@@ -70,13 +70,11 @@ func (a *app) schedulesCreate() *cobra.Command {
 		if ref.Qualifier != rouse.Latest {
 			s.Qualifier = ref.Qualifier
 		}
-		for name, into := range map[string]*time.Time{start: &s.Start, end: &s.End} {
-			if name == "" {
-				continue
-			}
-			if *into, err = time.Parse(time.RFC3339, name); err != nil {
-				return usagef("time %q: write it like 2030-01-01T09:00:00Z", name)
-			}
+		if s.Start, err = moment("start", start); err != nil {
+			return err
+		}
+		if s.End, err = moment("end", end); err != nil {
+			return err
 		}
 		if cmd.Flags().Changed("data") {
 			body, err := a.data(data)
@@ -103,6 +101,18 @@ func (a *app) schedulesCreate() *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+// moment reads a flag that is a time; "" is none.
+func moment(flag, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return t, usagef("--%s %q: write it like 2030-01-01T09:00:00Z", flag, text)
+	}
+	return t, nil
 }
 
 // dueText is when a schedule is due next, in its own time zone.
@@ -134,6 +144,10 @@ func (a *app) schedulesList() *cobra.Command {
 			}
 			if *asJSON {
 				return printJSON(a.stdout, list)
+			}
+			if len(list) == 0 {
+				fmt.Fprintln(a.stderr, "No schedules yet. rouse schedules create --help shows how to make one.")
+				return nil
 			}
 			t := newTable(a.stdout, "SCHEDULE", "FUNCTION", "WHEN", "ZONE", "RUNS", "DUE")
 			for _, s := range list {

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,13 +58,14 @@ func (a *app) serveCommand() *cobra.Command {
 func (a *app) serve(ctx context.Context, c config) error {
 	defer runtime.KeepAlive(make([]byte, headroom))
 	log := a.logger(c)
-	p, err := openPlatform(ctx, c, log)
-	if err != nil {
-		return err
-	}
+	// Whoever connects from now on is answered as soon as the platform can.
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
-		return errors.Join(err, p.close(a.now))
+		return listenError(c.Listen, err)
+	}
+	p, err := openPlatform(ctx, c, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
 	}
 	stopping, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -87,6 +89,17 @@ func (a *app) serve(ctx context.Context, c config) error {
 	}
 	stop()
 	return errors.Join(err, a.shutDown(c, p, server), removeAddress(c))
+}
+
+// listenError says what may help.
+func listenError(address string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("listen %s: the address is in use, perhaps by another rouse; name another with --listen, whose port 0 is any that is free", address)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("listen %s: permission denied; ports below 1024 are for root", address)
+	}
+	return err
 }
 
 // shutDown drains listener and instances at the same time, since requests end

@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -215,6 +217,33 @@ func TestTwoServersNeverShareADataDirectory(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	s.must("ls")
+}
+
+func TestATakenAddressIsSaidBeforeAnythingIsMade(t *testing.T) {
+	s := serve(t)
+	data := dataDir(t)
+	r := command(t, nil, "serve", "--data", data, "--listen", strings.TrimPrefix(s.url, "http://"), "--driver", "process", "--agent", filepath.Join(built, agentName))
+	if r.code != exitFailed || !strings.Contains(r.stderr, "the address is in use") || !strings.Contains(r.stderr, "--listen") {
+		t.Errorf("%+v", r)
+	}
+	if _, err := os.Stat(data); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a data directory was made: %v", err)
+	}
+}
+
+func TestShellsCompleteNamesOfFunctions(t *testing.T) {
+	s := serve(t)
+	s.deploy("alpha")
+	s.deploy("beta")
+	for line, want := range map[string]string{
+		"invoke ": "alpha beta", "rm alpha ": "beta", "invoke alpha ": "", "url rm ": "alpha beta", "schedules create ": "",
+	} {
+		args := append([]string{"__complete"}, strings.Split(line, " ")...)
+		words := strings.Fields(s.must(args...))
+		if got := strings.Join(words[:len(words)-1], " "); got != want { // the last is for the shell
+			t.Errorf("rouse %s: %q, want %q", line, got, want)
+		}
+	}
 }
 
 func TestARestartKeepsFunctions(t *testing.T) {

@@ -83,7 +83,7 @@ func TestMistakesAboutURLsAreExplained(t *testing.T) {
 		{"url create f --replace --cors * --cors-max-age 48h", exitFailed, "less than or equal to 86400"},
 		{"url create g:live --replace", exitFailed, "g:live has no URL that could be replaced"},
 		{"url rm f:live", exitFailed, "f:live has no URL"},
-		{"url rm", exitUsage, "requires at least 1 arg"},
+		{"url rm", exitUsage, "it was given nothing"},
 	} {
 		if r := s.rouse(strings.Fields(c.line)...); r.code != c.code || !strings.Contains(r.stderr, c.says) {
 			t.Errorf("rouse %s: %d %s, want %d %s", c.line, r.code, r.stderr, c.code, c.says)
