@@ -43,12 +43,13 @@ var benchmarks = []struct {
 	{"async-accept", asyncAccept},
 	{"async-lone", asyncLone},
 	{"async-million", asyncMillion},
+	{"sqs", sqs},
 }
 
 // groups are words for several of them.
 var groups = map[string][]string{
 	"cells": {"cell", "gone", "cell-few", "sustained", "frozen", "cell-python", "zygote", "cell-image"},
-	"async": {"async-accept", "async-lone", "async-million"},
+	"async": {"async-accept", "async-lone", "async-million", "sqs"},
 }
 
 // chosen are the benchmarks that only names, separated by commas; "" is all.
