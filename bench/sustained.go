@@ -99,12 +99,19 @@ func (p *platform) coldOne(ctx context.Context, name rouse.FunctionName, spec ro
 	if err := p.deploy(ctx, name, spec, settings); err != nil {
 		return 0, err
 	}
-	err := until(ctx, func() (bool, error) {
+	for { // seldom: what asks uses the CPU that is measured
 		s, err := p.Status(ctx)
-		return err == nil && s.Cells != nil && s.Cells.Ready > 0, err
-	})
-	if err != nil {
-		return 0, err
+		if err != nil {
+			return 0, err
+		}
+		if s.Cells != nil && s.Cells.Ready > 0 {
+			break
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
 	}
 	return post(ctx, http.DefaultClient, p.address(name), body, http.StatusOK)
 }

@@ -304,6 +304,36 @@ func TestRefillingWaitsForSandboxesThatEndAndNotForEver(t *testing.T) {
 	})
 }
 
+// atWork says whether functions are.
+type atWork bool
+
+func (w atWork) AtWork(time.Time) bool { return bool(w) }
+
+func TestRefillingLeavesTimeToFunctionsAtWork(t *testing.T) {
+	for work, within := range map[atWork]time.Duration{false: 3 * time.Second, true: 9 * time.Second} {
+		bubble(t, func(t *testing.T) {
+			inner := &maker{}
+			inner.OnMake = slow(time.Second)
+			d := New(inner, Options{Most: 3, Log: slog.New(slog.DiscardHandler)})
+			d.Heed(work)
+			if _, err := d.List(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			pass(within - time.Millisecond)
+			if c := d.Cells(); c.Ready != 2 {
+				t.Errorf("at work %t: cells %+v just before %s, want 2 ready", work, c, within)
+			}
+			pass(2 * time.Millisecond)
+			if c := d.Cells(); c.Ready != 3 {
+				t.Errorf("at work %t: cells %+v after %s, want 3 ready", work, c, within)
+			}
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestWhatCannotBeACellIsMadeAsItIs(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inner := &maker{single: true}

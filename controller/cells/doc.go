@@ -6,7 +6,8 @@
 // are of each class follows recent demand (package scale), within a number that
 // the operator sets. Refilling never stands in a request's way: it waits while
 // sandboxes are made for requests, while those start that have taken a cell and
-// while used sandboxes end, unless either takes long, and makes one at a time.
+// while used sandboxes end, unless either takes long, and makes one at a time;
+// while functions are at work, it leaves them most of the time.
 //
 // While several revisions want spares of a kind, none gets more than half of
 // them (share). Spares pay for their memory from a budget that the pool keeps, and

@@ -43,8 +43,9 @@ type Driver struct {
 
 	mu     sync.Mutex
 	stock  stock
-	budget driver.Budget // nil is as much as there is
-	moved  chan struct{} // closed at the next change of the stock, when somebody waits for one
+	budget driver.Budget   // nil is as much as there is
+	load   driver.Workload // nil is none
+	moved  chan struct{}   // closed at the next change of the stock, when somebody waits for one
 }
 
 var (
@@ -160,6 +161,13 @@ func (d *Driver) Fund(b driver.Budget) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.budget = b
+}
+
+// Heed has refilling leave time to w.
+func (d *Driver) Heed(w driver.Workload) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.load = w
 }
 
 // Shed has spares go that are worth n bytes, beside.

@@ -61,6 +61,7 @@ func (d *Driver) pause(long time.Duration, early <-chan struct{}) {
 func (d *Driver) add(c driver.Class, paid rouse.Bytes) {
 	ctx, cancel := context.WithTimeout(d.life, makeTimeout)
 	defer cancel()
+	began := time.Now()
 	sandbox, err := d.inner.Make(ctx, c)
 	failures := 0
 	one := &spare{sandbox: sandbox, paid: paid}
@@ -80,6 +81,7 @@ func (d *Driver) add(c driver.Class, paid rouse.Bytes) {
 	d.mu.Unlock()
 	if err == nil {
 		d.weigh(c, one)
+		d.rest(began)
 		return
 	}
 	d.give(paid)
@@ -90,6 +92,20 @@ func (d *Driver) add(c driver.Class, paid rouse.Bytes) {
 		d.Log.Warn("no spare cell could be made; trying again", "error", err)
 	}
 	d.pause(min(scale.Backoff(failures), slowest), nil)
+}
+
+// rest leaves time to functions that were at work while a cell was made.
+func (d *Driver) rest(began time.Time) {
+	d.mu.Lock()
+	load := d.load
+	d.mu.Unlock()
+	if load == nil || !load.AtWork(began) {
+		return
+	}
+	now := time.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stock.rest(now, now.Sub(began))
 }
 
 // keep puts a spare into the stock. mu is held.

@@ -21,6 +21,10 @@ const (
 	// cleanup is how long a cell is put off at the most because used sandboxes
 	// end: an engine that does both at once leaves no CPU to those that run.
 	cleanup = time.Second
+	// share of the time that refilling leaves to functions at work: after each
+	// cell so many times as long as it took, up to a bound.
+	leave     = 3
+	mostLeave = 5 * time.Second
 )
 
 // look is how often a stock that has all it wants is looked at again, since
@@ -117,6 +121,13 @@ func (s *stock) started(now time.Time) {
 	s.starts--
 	if s.starts == 0 && s.refillAt.After(now.Add(breath)) {
 		s.refillAt = now.Add(breath)
+	}
+}
+
+// rest puts the next cell off, since functions are at work and the last one took so long.
+func (s *stock) rest(now time.Time, took time.Duration) {
+	if at := now.Add(min(leave*took, mostLeave)); s.refillAt.Before(at) {
+		s.refillAt = at
 	}
 }
 

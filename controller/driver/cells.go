@@ -70,6 +70,8 @@ func (c Class) IsZygote() bool { return c.Zygote != (Zygote{}) && c.Code == "" }
 type Stock interface {
 	// Fund has the memory of the spares come from b. It is called before List.
 	Fund(b Budget)
+	// Heed has the making of spares leave time to w. It is called before List.
+	Heed(w Workload)
 	// MakeFor is Make on behalf of one revision, which gets no more than its share
 	// of the spares while others want some. It uses nothing better than from; ""
 	// is the best there is. ctx ends with the whole start, which no refilling
@@ -90,6 +92,12 @@ type Budget interface {
 	Take(n rouse.Bytes) bool
 	// Give returns n bytes that were taken.
 	Give(n rouse.Bytes)
+}
+
+// Workload is what functions do. Its method does not block.
+type Workload interface {
+	// AtWork says whether any function has had a request since then.
+	AtWork(since time.Time) bool
 }
 
 // Reclaimer is a listed sandbox that an earlier Rouse made ahead and never used.

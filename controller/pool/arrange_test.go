@@ -24,8 +24,9 @@ type stocked struct {
 
 var _ driver.Stock = (*stocked)(nil)
 
-func (s *stocked) Fund(driver.Budget) {}
-func (s *stocked) Shed(rouse.Bytes)   {}
+func (s *stocked) Fund(driver.Budget)   {}
+func (s *stocked) Heed(driver.Workload) {}
+func (s *stocked) Shed(rouse.Bytes)     {}
 
 func (s *stocked) Await(_ context.Context, _ driver.Class, from rouse.Tier) error {
 	s.mu.Lock()

@@ -68,7 +68,10 @@ type Pool struct {
 	left    chan struct{} // has a token after an instance has gone
 }
 
-var _ rouse.Leaser = (*Pool)(nil)
+var (
+	_ rouse.Leaser    = (*Pool)(nil)
+	_ driver.Workload = (*Pool)(nil)
+)
 
 // New makes an empty pool. Close ends it.
 func New(c Config) *Pool {
@@ -87,6 +90,7 @@ func New(c Config) *Pool {
 	}
 	if p.stock, _ = c.Driver.(driver.Stock); p.stock != nil {
 		p.stock.Fund(p.ledger)
+		p.stock.Heed(p)
 	}
 	return p
 }

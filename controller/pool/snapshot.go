@@ -3,6 +3,7 @@ package pool
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/rousehq/rouse"
 )
@@ -31,6 +32,28 @@ func (p *Pool) Stats() Stats {
 		r.mu.Unlock()
 	}
 	return s
+}
+
+// AtWork says whether any instance has had a request since then.
+func (p *Pool) AtWork(since time.Time) bool {
+	for r := range p.all() {
+		r.mu.Lock()
+		working := r.state.worked(since)
+		r.mu.Unlock()
+		if working {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *state) worked(since time.Time) bool {
+	for i := range s.instances {
+		if i.inUse > 0 || i.served > 0 && i.idleSince.After(since) {
+			return true
+		}
+	}
+	return false
 }
 
 // Waiting is how many requests of fn wait for an instance.
