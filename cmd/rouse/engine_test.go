@@ -132,7 +132,8 @@ type wire struct {
 	mu       sync.Mutex
 	listener net.Listener
 	conns    map[net.Conn]struct{}
-	stalled  bool // connections are taken and never answered
+	stalled  bool  // connections are taken and never answered
+	most     int64 // bytes from the engine after which it is cut; 0 is no bound
 }
 
 // newWire stands before e until the test ends; DOCKER_HOST leads to it.
@@ -160,6 +161,25 @@ func (w *wire) cut() { w.hold(false) }
 func (w *wire) stall() {
 	w.hold(true)
 	w.listen()
+}
+
+// cutAfter cuts once the engine has sent so many bytes.
+func (w *wire) cutAfter(bytes int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.most = bytes
+}
+
+// Write counts what the engine sends.
+func (w *wire) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	full := w.most > 0 && w.most <= int64(len(p))
+	w.most = max(w.most-int64(len(p)), 0)
+	w.mu.Unlock()
+	if full {
+		w.cut()
+	}
+	return len(p), nil
 }
 
 func (w *wire) mend() {
@@ -226,7 +246,7 @@ func (w *wire) carry(c net.Conn) {
 		_, _ = io.Copy(up, c)
 		up.(*net.UnixConn).CloseWrite() //nolint:errcheck // it may be closed already
 	}()
-	_, _ = io.Copy(c, up)
+	_, _ = io.Copy(c, io.TeeReader(up, w))
 	c.Close()
 	up.Close()
 	<-done

@@ -20,6 +20,10 @@ const mostRefused = 3
 // before it is asked for again, beside the start that used it.
 const stale = time.Second
 
+// calmDown is how long an image is left alone that could not be unpacked for a
+// reason that passes: an engine that went away, a full disk.
+const calmDown = time.Minute
+
 // cells is what the driver knows of cells here.
 type cells struct {
 	unpacking unpacking
@@ -29,7 +33,7 @@ type cells struct {
 	noUpper bool                  // what they run cannot write to its root
 	refused int                   // in a row
 	named   map[string]named      // what names of base images mean
-	hard    map[string]bool       // image ids that cannot be unpacked or mounted
+	hard    map[string]time.Time  // image ids that cannot be unpacked or mounted until then; zero is ever
 	sterile map[driver.Class]bool // zygotes whose modules were refused
 }
 
@@ -42,7 +46,7 @@ var _ driver.CellMaker = (*Driver)(nil)
 
 // probeCells finds out whether cells can be used, and why not.
 func (d *Driver) probeCells(h host) {
-	d.named, d.hard, d.sterile = make(map[string]named), make(map[string]bool), make(map[driver.Class]bool)
+	d.named, d.hard, d.sterile = make(map[string]named), make(map[string]time.Time), make(map[driver.Class]bool)
 	if d.Roots == nil {
 		d.unused = "they are not wanted"
 		return
@@ -139,16 +143,19 @@ func (d *Driver) know(ref string, img image) {
 	d.named[ref] = named{img, time.Now()}
 }
 
-func (d *Driver) tooHard(id string) {
+// tooHard remembers an image that no cell can be used for until then; the zero
+// time is for ever.
+func (d *Driver) tooHard(id string, until time.Time) {
 	d.cells.mu.Lock()
 	defer d.cells.mu.Unlock()
-	d.hard[id] = true
+	d.hard[id] = until
 }
 
 func (d *Driver) isHard(id string) bool {
 	d.cells.mu.Lock()
 	defer d.cells.mu.Unlock()
-	return d.hard[id]
+	until, known := d.hard[id]
+	return known && (until.IsZero() || time.Now().Before(until))
 }
 
 // used notes how a cell fared, and gives cells up when they fail one after another.
@@ -220,7 +227,7 @@ func (c *cell) Assign(ctx context.Context, rev rouse.Revision) (rouse.Endpoint, 
 	}
 	if s.alive() { // a cell that died says nothing about others
 		s.d.used(err)
-		s.d.tooHard(s.image.id)
+		s.d.tooHard(s.image.id, time.Time{})
 	}
 	s.d.Log.Warn("a cell could not be used; a container is made instead", "sandbox", c.id, "function", rev.Function, "error", err)
 	endpoint, instead := c.standIn(ctx, rev)

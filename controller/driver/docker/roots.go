@@ -6,6 +6,7 @@ import (
 	"io"
 	"path"
 	"sync"
+	"time"
 
 	"github.com/containerd/errdefs"
 
@@ -96,7 +97,13 @@ func (d *Driver) unpackNow(ctx context.Context, img image, report func(string)) 
 		return err
 	}
 	defer saved.Close()
-	return d.Roots.Unpack(ctx, img.id, saved, report)
+	if err := d.Roots.Unpack(ctx, img.id, saved, report); err != nil {
+		return err
+	}
+	d.cells.mu.Lock()
+	defer d.cells.mu.Unlock()
+	delete(d.hard, img.id)
+	return nil
 }
 
 // unpackLater is unpack, in the background.
@@ -108,9 +115,18 @@ func (d *Driver) unpackLater(img image) {
 		defer d.unpacking.end(img.id)
 		if err := d.unpackNow(d.life, img, nil); err != nil && d.life.Err() == nil {
 			d.Log.Warn("an image cannot be unpacked; its functions start the slower way", "image", img.id, "error", err)
-			d.tooHard(img.id)
+			var until time.Time
+			if passes(err) {
+				until = time.Now().Add(calmDown)
+			}
+			d.tooHard(img.id, until)
 		}
 	})
+}
+
+// passes says whether an image that could not be unpacked may be later.
+func passes(err error) bool {
+	return rouse.CodeOf(err) == rouse.Unavailable || unanswered(err) || errdefs.IsNotFound(err)
 }
 
 var _ driver.Collector = (*Driver)(nil)
