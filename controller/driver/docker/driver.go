@@ -51,9 +51,10 @@ type Driver struct {
 	crossing
 
 	mu        sync.Mutex
-	sandboxes map[string]*sandbox // by container id, until stopped
-	images    map[string]image    // by id, which means the same for ever
-	users     map[string]user     // by image id
+	sandboxes map[string]*sandbox          // by container id, until stopped
+	known     map[rouse.SandboxID]*sandbox // before they have a container, too
+	images    map[string]image             // by id, which means the same for ever
+	users     map[string]user              // by image id
 }
 
 // host is what the engine says of itself.
@@ -86,6 +87,7 @@ func New(ctx context.Context, o Options) (*Driver, error) {
 		Options: o, api: api, host: h, life: background, cancel: cancel, done: background.Done(),
 		ending:    make(chan struct{}, endings),
 		sandboxes: make(map[string]*sandbox),
+		known:     make(map[rouse.SandboxID]*sandbox),
 		images:    make(map[string]image),
 		users:     make(map[string]user),
 	}
@@ -159,6 +161,9 @@ func (d *Driver) forget(s *sandbox) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.sandboxes, s.container)
+	if d.known[s.id] == s { // and not what took its place
+		delete(d.known, s.id)
+	}
 }
 
 // tracked finds one sandbox by its container, or nil.

@@ -47,7 +47,7 @@ func endingDriver(t *testing.T, r *remover) *Driver {
 	t.Cleanup(func() { api.Close() })
 	return &Driver{
 		Options: Options{Data: t.TempDir(), Log: slog.New(slog.DiscardHandler)}, api: api,
-		ending: make(chan struct{}, endings), sandboxes: map[string]*sandbox{},
+		ending: make(chan struct{}, endings), sandboxes: map[string]*sandbox{}, known: map[rouse.SandboxID]*sandbox{},
 	}
 }
 

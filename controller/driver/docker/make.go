@@ -92,6 +92,7 @@ func (d *Driver) List(ctx context.Context) ([]driver.Sandbox, error) {
 		}
 		list = append(list, s)
 	}
+	d.beside.Go(d.sweepLater)
 	known := make(map[rouse.SandboxID]bool)
 	for _, s := range list {
 		known[s.ID()] = true

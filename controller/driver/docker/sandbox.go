@@ -63,6 +63,9 @@ var (
 func (d *Driver) newSandbox(id rouse.SandboxID, link driver.Link) *sandbox {
 	s := &sandbox{d: d, id: id, link: link, gone: make(chan struct{}), stopping: make(chan struct{}, 1)}
 	s.end = sync.OnceFunc(func() { close(s.gone) })
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.known[id] = s
 	return s
 }
 
