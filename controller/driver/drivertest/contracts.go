@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -24,8 +26,16 @@ func lambda(t *testing.T, b *bench) {
 	if err := decode(api.invoke(b, order{Do: "pid"}), &pid); err != nil || pid <= 0 {
 		t.Fatalf("pid: %d, %v", pid, err)
 	}
+	dead := api.connections()
 	if err := x.endpoint.Process.Restart(b.ctx); err != nil {
 		t.Fatal(err)
+	}
+	for _, closed := range dead { // or the event may go to a process that has ended
+		select {
+		case <-closed:
+		case <-b.ctx.Done():
+			t.Fatal("a connection of the process that was ended is still open")
+		}
 	}
 	if err := decode(api.invoke(b, order{Do: "pid"}), &pid); err != nil {
 		t.Fatalf("after a restart, on the same listener: %v", err)
@@ -38,16 +48,40 @@ type runtimeAPI struct {
 	served  chan struct{}
 	events  chan []byte
 	answers chan []byte
+
+	mu   sync.Mutex
+	open map[net.Conn]chan struct{} // closed with the connection
 }
 
 func serveAPI(l net.Listener) *runtimeAPI {
-	api := &runtimeAPI{served: make(chan struct{}), events: make(chan []byte), answers: make(chan []byte)}
-	api.server = &http.Server{Handler: api}
+	api := &runtimeAPI{
+		served: make(chan struct{}), events: make(chan []byte), answers: make(chan []byte), open: make(map[net.Conn]chan struct{}),
+	}
+	api.server = &http.Server{Handler: api, ConnState: api.changed}
 	go func() {
 		defer close(api.served)
 		_ = api.server.Serve(l)
 	}()
 	return api
+}
+
+func (api *runtimeAPI) changed(c net.Conn, state http.ConnState) {
+	api.mu.Lock()
+	defer api.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		api.open[c] = make(chan struct{})
+	case http.StateClosed:
+		close(api.open[c])
+		delete(api.open, c)
+	}
+}
+
+// connections are the ends of those that are open.
+func (api *runtimeAPI) connections() []chan struct{} {
+	api.mu.Lock()
+	defer api.mu.Unlock()
+	return slices.Collect(maps.Values(api.open))
 }
 
 func (api *runtimeAPI) close() {
