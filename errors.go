@@ -26,13 +26,16 @@ const (
 	Internal      Code = "internal"       // a bug; details only in the log
 )
 
-// Quota names a bound on concurrency.
+// Quota names a bound on what may go on at once.
 type Quota string
 
-// The quotas that callers are told apart; "" is any other.
+// The quotas that callers are told apart.
 const (
-	QuotaReserved Quota = "reserved" // the function's own
-	QuotaAccount  Quota = "account"  // what functions without one share
+	QuotaReserved  Quota = "reserved"  // the function's own concurrency
+	QuotaAccount   Quota = "account"   // what functions without one share
+	QuotaInstances Quota = "instances" // the function's own max_instances
+	QuotaHost      Quota = "host"      // the host's instances, which all functions share
+	QuotaQueue     Quota = "queue"     // what may wait for the function
 )
 
 // Error is an error with a code and a message that callers may see.
@@ -47,7 +50,8 @@ type Error struct {
 	Payload []byte
 	// Exit is set when the reason is that the process ended: how it did.
 	Exit *Exit
-	// Quota, of a Throttled error, is the one that was used up.
+	// Quota, of a Throttled error, is the one that was used up; of a Timeout, the
+	// one that was waited for in vain, "" when that was something else.
 	Quota Quota
 	// RetryAfter, when positive, says when trying again may help.
 	RetryAfter time.Duration

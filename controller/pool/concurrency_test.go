@@ -60,8 +60,8 @@ func TestABurstGivesThatManyInstancesOrExactThrottles(t *testing.T) {
 		"all that is reserved":     {func(_ *Config, s *rouse.Settings) { s.Reserved, s.Provisioned = intp(10), 10 }, 10, rouse.QuotaReserved, 10},
 		"the account":              {func(c *Config, _ *rouse.Settings) { c.Account = 120 }, 120, rouse.QuotaAccount, 0},
 		"the account, ready ones":  {func(c *Config, s *rouse.Settings) { c.Account, s.Provisioned = 150, 20 }, 150, rouse.QuotaAccount, 20},
-		"the revision's instances": {func(_ *Config, s *rouse.Settings) { s.MaxInstances = 7 }, 7, "", 0},
-		"the host's instances":     {func(c *Config, _ *rouse.Settings) { c.MaxInstances = 9 }, 9, "", 0},
+		"the revision's instances": {func(_ *Config, s *rouse.Settings) { s.MaxInstances = 7 }, 7, rouse.QuotaInstances, 0},
+		"the host's instances":     {func(c *Config, _ *rouse.Settings) { c.MaxInstances = 9 }, 9, rouse.QuotaHost, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -83,6 +83,38 @@ func TestABurstGivesThatManyInstancesOrExactThrottles(t *testing.T) {
 							round, len(leases), b.fake.Live(), refused, c.served, c.quota)
 					}
 					giveBack(leases)
+				}
+			})
+		})
+	}
+}
+
+func TestAWaitInVainSaysWhatForItWas(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Config, *rouse.Settings)
+		want   rouse.Quota
+		slow   bool // starts take longer than anybody waits
+	}{
+		"reserved":      {func(_ *Config, s *rouse.Settings) { s.Reserved = intp(1) }, rouse.QuotaReserved, false},
+		"the account":   {func(c *Config, _ *rouse.Settings) { c.Account = 1 }, rouse.QuotaAccount, false},
+		"max_instances": {func(_ *Config, s *rouse.Settings) { s.MaxInstances = 1 }, rouse.QuotaInstances, false},
+		"the host":      {func(c *Config, _ *rouse.Settings) { c.MaxInstances = 1 }, rouse.QuotaHost, false},
+		"a slow start":  {func(*Config, *rouse.Settings) {}, "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := newBench(t, c.change)
+				busy := b.acquire(t)
+				defer busy.Release(nil)
+				if c.slow {
+					b.fake.OnMake = delay[class](time.Minute)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				_, err := b.Acquire(ctx, b.rev.ID, 0)
+				var said *rouse.Error
+				if !errors.As(err, &said) || said.Code != rouse.Timeout || said.Quota != c.want {
+					t.Errorf("%+v, want a timeout by %q", err, c.want)
 				}
 			})
 		})

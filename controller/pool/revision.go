@@ -137,15 +137,22 @@ func (r *revision) await(ctx context.Context, w *waiter) (*rouse.Lease, error) {
 
 // overdue says what a request that is still waiting has waited for in vain.
 func (r *revision) overdue() error {
-	if memory, _ := r.pool.ledger.shortage(); memory > 0 {
+	memory, place := r.pool.ledger.shortage()
+	if memory > 0 {
 		return &rouse.Error{Code: rouse.Unavailable, Message: "no memory to start an instance", RetryAfter: time.Second}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.state.starting > 0 {
+	room, quota := r.state.room(r.pool.ledger.headroom())
+	switch {
+	case r.state.waiters.held < r.state.waiters.len:
+		quota = r.state.tokens.quota()
+	case place:
+		quota = rouse.QuotaHost
+	case r.state.starting+r.state.asked > 0 || room > 0:
 		return rouse.Errorf(rouse.Timeout, "no instance became ready in time")
 	}
-	return rouse.Errorf(rouse.Timeout, "no instance became free in time")
+	return &rouse.Error{Code: rouse.Timeout, Message: "no instance became free in time", Quota: quota}
 }
 
 // lease makes a lease of what w was granted, which is thawed before if need be.

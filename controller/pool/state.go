@@ -101,12 +101,8 @@ func (s *state) refusal(now time.Time, w *waiter, headroom func() int) error {
 		return errGaveUp
 	}
 	// A request whose own start is under way or can begin does not count as queued.
-	room := headroom() - s.asked
-	if s.settings.MaxInstances > 0 {
-		room = min(room, s.settings.MaxInstances-len(s.instances)-s.asked)
-	}
+	room, quota := s.room(headroom())
 	covered := (s.starting+s.asked+max(room, 0))*s.settings.Concurrency + s.returning(now)
-	quota := rouse.Quota("")
 	if !w.took {
 		if allowed := s.waiters.held + s.comingApart(now); allowed < covered {
 			covered, quota = allowed, s.tokens.quota()
@@ -116,9 +112,18 @@ func (s *state) refusal(now time.Time, w *waiter, headroom func() int) error {
 		return throttled(quota, "all instances are busy and the queue is full")
 	}
 	if s.waiters.bytes+w.size > s.settings.QueueBytes && s.waiters.len > 0 {
-		return throttled("", "the bodies of waiting requests fill the queue")
+		return throttled(rouse.QuotaQueue, "the bodies of waiting requests fill the queue")
 	}
 	return nil
+}
+
+// room is how many instances more may be asked for, and whose bound that is.
+func (s *state) room(headroom int) (int, rouse.Quota) {
+	room, quota := headroom-s.asked, rouse.QuotaHost
+	if most := s.settings.MaxInstances; most > 0 && most-len(s.instances)-s.asked < room {
+		room, quota = most-len(s.instances)-s.asked, rouse.QuotaInstances
+	}
+	return room, quota
 }
 
 func throttled(quota rouse.Quota, message string) error {

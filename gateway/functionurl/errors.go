@@ -27,20 +27,20 @@ func (f *Front) settle(c *gateway.Call, head func(http.Header), err error) error
 		write(c, head, http.StatusBadGateway, []byte("Internal Server Error")) // which is all that AWS tells
 	case rouse.NotFound:
 		unknown(c)
-	case rouse.Throttled, rouse.Timeout: // a timeout before the function had the event: nothing became free
-		reason := "ConcurrentInvocationLimitExceeded"
-		if e.Quota == rouse.QuotaReserved {
-			reason = "ReservedFunctionConcurrentInvocationLimitExceeded"
+	case rouse.Throttled:
+		throttle(c, head, e)
+	case rouse.Timeout: // before the function had the event
+		if e.Quota != "" {
+			throttle(c, head, e)
+		} else {
+			unavailable(c, head, e)
 		}
-		later(c, e)
-		refuse(c, head, http.StatusTooManyRequests, "TooManyRequestsException", body{"Reason": reason, "Type": "User", "message": "Rate Exceeded."})
 	case rouse.TooLarge:
 		refuse(c, head, http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException", body{
 			"Type": "User", "message": "Request must be smaller than " + strconv.FormatInt(int64(f.MaxEvent), 10) + " bytes for the InvokeFunction operation",
 		})
 	case rouse.Unavailable:
-		later(c, e)
-		refuse(c, head, http.StatusServiceUnavailable, "ServiceException", body{"Type": "Server", "Message": e.Message})
+		unavailable(c, head, e)
 	case rouse.Invalid:
 		refuse(c, head, http.StatusBadRequest, "InvalidRequestContentException", body{"Type": "User", "message": e.Message})
 	default:
@@ -49,6 +49,17 @@ func (f *Front) settle(c *gateway.Call, head func(http.Header), err error) error
 			body{"Type": "Server", "Message": "internal error; the server's log has the details under this request id"})
 	}
 	return nil
+}
+
+func throttle(c *gateway.Call, head func(http.Header), e *rouse.Error) {
+	later(c, e)
+	refuse(c, head, http.StatusTooManyRequests, "TooManyRequestsException",
+		body{"Reason": gateway.ThrottleReason(e.Quota), "Type": "User", "message": "Rate Exceeded."})
+}
+
+func unavailable(c *gateway.Call, head func(http.Header), e *rouse.Error) {
+	later(c, e)
+	refuse(c, head, http.StatusServiceUnavailable, "ServiceException", body{"Type": "Server", "Message": e.Message})
 }
 
 // body is an error's, as JSON.

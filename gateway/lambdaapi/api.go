@@ -59,6 +59,11 @@ type handler func(*api, *request) (any, error)
 
 // New makes the handler of every path that Serves accepts. It starts nothing.
 func New(cfg Config) http.Handler {
+	a := newAPI(cfg)
+	return gateway.Entry(a.serve, cfg.Log)
+}
+
+func newAPI(cfg Config) *api {
 	a := &api{
 		Config: cfg, routes: newRoutes(), handlers: handlers, pick: rand.Float64, now: time.Now, secret: newSecret(), machine: "x86_64",
 	}
@@ -68,7 +73,7 @@ func New(cfg Config) http.Handler {
 	a.invocation = gateway.Chain(a.invokeEnd, cfg.Stations...)
 	a.streaming = gateway.Chain(a.streamEnd, cfg.Stations...)
 	a.keeping = gateway.Chain(a.keepEnd, cfg.Stations[:len(cfg.Stations)-1]...) // nothing is waited for
-	return gateway.Entry(a.serve, cfg.Log)
+	return a
 }
 
 // serve answers a call in AWS's form, errors too.
@@ -85,7 +90,7 @@ func (a *api) serve(c *gateway.Call) error {
 		return err // half an answer is out: the connection is cut
 	}
 	e := translate(err)
-	if e.status == http.StatusInternalServerError {
+	if e.status == http.StatusInternalServerError && e.retry == 0 {
 		a.Log.Error("request failed", "request_id", c.ID, "method", c.Request.Method, "path", c.Request.URL.Path, "error", err)
 	}
 	e.write(c.Writer)

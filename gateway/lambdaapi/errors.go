@@ -140,11 +140,11 @@ func translate(err error) *apiError {
 	case rouse.TooLarge:
 		return tooLarge("RequestTooLargeException", "%s", e.Message)
 	case rouse.Throttled:
-		return throttled(e, "")
+		return throttled(e)
 	case rouse.Conflict:
 		return conflict("%s", e.Message)
 	case rouse.Unavailable:
-		return &apiError{status: http.StatusServiceUnavailable, name: "ServiceException", message: e.Message, kind: "Server", capital: true, retry: seconds(e)}
+		return unavailable(e)
 	}
 	return internal()
 }
@@ -156,14 +156,19 @@ func internal() *apiError {
 	}
 }
 
-// throttled is AWS's 429. Its reason says which limit was met.
-func throttled(e *rouse.Error, reason string) *apiError {
-	if reason == "" {
-		reason = "ConcurrentInvocationLimitExceeded"
+// unavailable is the answer to what this host cannot do now, and may soon. The
+// service model has one error for that, and its status.
+func unavailable(e *rouse.Error) *apiError {
+	return &apiError{
+		status: http.StatusInternalServerError, name: "ServiceException", message: e.Message, kind: "Server", capital: true, retry: seconds(e),
 	}
+}
+
+// throttled is AWS's 429. Its reason says which limit was met.
+func throttled(e *rouse.Error) *apiError {
 	return &apiError{
 		status: http.StatusTooManyRequests, name: "TooManyRequestsException",
-		message: "Rate Exceeded.", kind: "User", reason: reason, retry: seconds(e),
+		message: "Rate Exceeded.", kind: "User", reason: gateway.ThrottleReason(e.Quota), retry: seconds(e),
 	}
 }
 

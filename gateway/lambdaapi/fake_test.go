@@ -216,11 +216,13 @@ func (w *world) hold(next gateway.Handler) gateway.Handler {
 	}
 }
 
-func (w *world) api() http.Handler {
-	return New(Config{
+func (w *world) api() http.Handler { return New(w.config()) }
+
+func (w *world) config() Config {
+	return Config{
 		Catalog: w, Packages: w, Layers: w, Capacity: w, Stations: []gateway.Station{w.limit, w.hold}, Later: w, Mappings: w.mappings, Webhook: refusePrivate, Place: rouse.DefaultPlace,
 		Concurrency: 1000, MaxEvent: 6 * rouse.MB, Runtimes: []string{"python3.11"}, Log: slog.New(slog.DiscardHandler),
-	})
+	}
 }
 
 func refusePrivate(url string) error {

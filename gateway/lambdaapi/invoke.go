@@ -147,13 +147,11 @@ func (a *api) settle(c *gateway.Call, err error, failed func(*gateway.Call, []by
 	}
 	delete(c.Writer.Header(), "X-Amz-Executed-Version")
 	switch e.Code {
-	case rouse.Throttled:
-		if e.Quota == rouse.QuotaReserved {
-			return throttled(e, "ReservedFunctionConcurrentInvocationLimitExceeded")
+	case rouse.Timeout: // while the call was held
+		if e.Quota == "" {
+			return unavailable(e) // for another reason than that all were busy
 		}
-		return throttled(e, "")
-	case rouse.Timeout: // no instance became free while the call was held
-		return throttled(&rouse.Error{}, "")
+		return throttled(e)
 	case rouse.TooLarge:
 		size := max(c.Request.ContentLength, int64(len(c.Body)))
 		return tooLarge("RequestTooLargeException", "%d byte payload is too large for the RequestResponse invocation type (limit %d bytes)", size, a.MaxEvent)

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"math"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/gateway"
 )
 
 const invokeF = "/2015-03-31/functions/f/invocations"
@@ -56,16 +59,56 @@ func TestFunctionErrorsHaveAWSsBodies(t *testing.T) {
 
 func TestThrottlesSayWhichLimit(t *testing.T) {
 	for quota, reason := range map[rouse.Quota]string{
-		rouse.QuotaReserved: "ReservedFunctionConcurrentInvocationLimitExceeded",
-		rouse.QuotaAccount:  "ConcurrentInvocationLimitExceeded",
-		"":                  "ConcurrentInvocationLimitExceeded",
+		rouse.QuotaReserved:  "ReservedFunctionConcurrentInvocationLimitExceeded",
+		rouse.QuotaInstances: "ReservedFunctionConcurrentInvocationLimitExceeded",
+		rouse.QuotaAccount:   "ConcurrentInvocationLimitExceeded",
+		rouse.QuotaHost:      "ConcurrentInvocationLimitExceeded",
+		rouse.QuotaQueue:     "CallerRateLimitExceeded",
+	} {
+		for _, code := range []rouse.Code{rouse.Throttled, rouse.Timeout} { // at once, and after a wait
+			w := newWorld()
+			w.acquire = &rouse.Error{Code: code, Message: "no", Quota: quota, RetryAfter: 1500 * time.Millisecond}
+			got := call(w.api(), "POST", invokeF, "{}")
+			want := fmt.Sprintf(`{"Reason":"%s","Type":"User","message":"Rate Exceeded."}`, reason)
+			if got.Code != 429 || got.Body.String() != want || got.Header().Get("Retry-After") != "2" || got.Header().Get("X-Amzn-Errortype") != "TooManyRequestsException" {
+				t.Errorf("%s: %d %v %s", quota, got.Code, got.Header(), got.Body)
+			}
+		}
+	}
+}
+
+func TestAWaitForSomethingElseThanConcurrencyIsNoThrottle(t *testing.T) {
+	for _, err := range []*rouse.Error{
+		rouse.Errorf(rouse.Timeout, "no instance became ready in time"),
+		{Code: rouse.Unavailable, Message: "no memory to start an instance", RetryAfter: time.Second},
 	} {
 		w := newWorld()
-		w.acquire = &rouse.Error{Code: rouse.Throttled, Message: "no", Quota: quota, RetryAfter: 1500 * time.Millisecond}
+		w.acquire = err
 		got := call(w.api(), "POST", invokeF, "{}")
-		want := fmt.Sprintf(`{"Reason":"%s","Type":"User","message":"Rate Exceeded."}`, reason)
-		if got.Code != 429 || got.Body.String() != want || got.Header().Get("Retry-After") != "2" || got.Header().Get("X-Amzn-Errortype") != "TooManyRequestsException" {
-			t.Errorf("%d %v %s", got.Code, got.Header(), got.Body)
+		if got.Code != 500 || got.Header().Get("X-Amzn-Errortype") != "ServiceException" || got.Header().Get("Retry-After") != "1" ||
+			got.Body.String() != fmt.Sprintf(`{"Message":"%s","Type":"Server"}`, err.Message) {
+			t.Errorf("%v: %d %v %s", err, got.Code, got.Header(), got.Body)
+		}
+	}
+}
+
+func TestAnAliasDividesItsCallsByWeight(t *testing.T) {
+	const calls = 1000
+	for _, weight := range []float64{0.02, 0.3, 0.5} {
+		w := newWorld()
+		fn := w.fns["f"]
+		fn.Versions = []rouse.Version{{Number: 1, Revision: fn.Latest}, {Number: 2, Revision: fn.Latest}}
+		fn.Aliases = map[rouse.Qualifier]rouse.Alias{"live": {Version: 1, Second: 2, Weight: weight}}
+		a := newAPI(w.config())
+		a.pick = rand.New(rand.NewPCG(1, 2)).Float64
+		seen := map[string]int{}
+		for range calls {
+			seen[call(gateway.Entry(a.serve, a.Log), "POST", invokeF+"?Qualifier=live", "{}").Header().Get("X-Amz-Executed-Version")]++
+		}
+		// Four standard deviations of the binomial distribution.
+		mean, spread := calls*weight, 4*math.Sqrt(calls*weight*(1-weight))
+		if second := float64(seen["2"]); math.Abs(second-mean) > spread || seen["1"]+seen["2"] != calls {
+			t.Errorf("with weight %g: %v, want %.0f ± %.0f of version 2", weight, seen, mean, spread)
 		}
 	}
 }

@@ -15,6 +15,7 @@ type event struct {
 	Sleep int    `json:"sleep"` // milliseconds
 	Print string `json:"print"`
 	Exit  int    `json:"exit"`
+	Visit string `json:"visit"` // a URL to be fetched before the answer
 }
 
 var calls int
@@ -27,8 +28,13 @@ func answer(e event) []byte {
 	if e.Exit != 0 {
 		os.Exit(e.Exit)
 	}
+	if e.Visit != "" {
+		if resp, err := http.Get(e.Visit); err == nil {
+			resp.Body.Close()
+		}
+	}
 	time.Sleep(time.Duration(e.Sleep) * time.Millisecond)
-	b, _ := json.Marshal(map[string]any{"calls": calls, "said": e.Print, "word": os.Getenv("WORD")})
+	b, _ := json.Marshal(map[string]any{"calls": calls, "said": e.Print, "word": os.Getenv("WORD"), "began": os.Getenv("AWS_LAMBDA_INITIALIZATION_TYPE")})
 	return b
 }
 
