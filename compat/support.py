@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError, WaiterError
 
 ENDPOINT = os.environ["ROUSE_ENDPOINT"]
 DRIVER = os.environ["ROUSE_DRIVER"]
+KEY = os.environ.get("ROUSE_KEY", "any:any")
 REGION, ACCOUNT = "us-east-1", "000000000000"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/any"
 ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
@@ -58,8 +59,9 @@ def packed(folder, **more):
 
 
 @functools.cache
-def client(service="lambda", **config):
-    made = boto3.client(service, endpoint_url=ENDPOINT, region_name=REGION, aws_access_key_id="any", aws_secret_access_key="any",
+def client(service="lambda", key=KEY, **config):
+    id, secret = key.split(":")
+    made = boto3.client(service, endpoint_url=ENDPOINT, region_name=REGION, aws_access_key_id=id, aws_secret_access_key=secret,
                         config=Config(retries={"max_attempts": 0}, read_timeout=120, max_pool_connections=64, **config))
     made.meta.events.register("before-parse." + service, of_the_model)
     return made
@@ -69,7 +71,7 @@ def of_the_model(operation_model, response_dict, **_):
     """Holds every answer to botocore's model more strictly than botocore does, since other clients do."""
     shape = operation_model.output_shape
     body = response_dict["body"]
-    if response_dict["status_code"] >= 300 or not shape or shape.serialization.get("payload") or not body:
+    if response_dict["status_code"] >= 300 or "json" not in operation_model.service_model.resolved_protocol or not shape or shape.serialization.get("payload") or not body:
         return
     problems = list(unlike_shape(shape, json.loads(body), operation_model.name))
     if problems:
@@ -113,10 +115,13 @@ def http(method, path, body=b"", **headers):
         return e.code, e.headers, e.read()
 
 
-def aws(*words, check=True):
+def aws(*words, check=True, key=KEY):
     """One command line of the AWS CLI, with its output as JSON where it is some."""
-    env = dict(os.environ, AWS_ENDPOINT_URL=ENDPOINT, AWS_DEFAULT_REGION=REGION, AWS_ACCESS_KEY_ID="any", AWS_SECRET_ACCESS_KEY="any",
+    id, secret = key.split(":")
+    env = dict(os.environ, AWS_ENDPOINT_URL=ENDPOINT, AWS_DEFAULT_REGION=REGION, AWS_ACCESS_KEY_ID=id, AWS_SECRET_ACCESS_KEY=secret,
                AWS_MAX_ATTEMPTS="1", AWS_PAGER="", AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
+    if words[0] == "sqs":
+        words += ("--endpoint-url", ENDPOINT)  # for this service version 1 knows no other way
     done = subprocess.run([sys.executable, "-m", "awscli", *words], env=env, capture_output=True, text=True, timeout=120)
     if check and done.returncode != 0:
         raise AssertionError(f"aws {' '.join(words)}: {done.returncode}\n{done.stderr}")

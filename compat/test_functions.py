@@ -173,6 +173,17 @@ class Functions(Suite):
         self.missing(f"Cannot find alias arn: {self.arn}:a1_1", self.c.get_alias, FunctionName=self.name, Name="a1_1")
         self.missing(f"Function not found: {self.arn}:a1_1", self.c.get_function, FunctionName=self.name, Qualifier="a1_1")
 
+    def test_an_aliases_weights_divide_its_invokes(self):
+        self.create(Publish=True, Code={"ZipFile": archive("def handler(e, c): return c.function_version")})
+        self.c.update_function_code(FunctionName=self.name, ZipFile=archive("def handler(e, c): return int(c.function_version)"), Publish=True)
+        self.c.create_alias(FunctionName=self.name, Name="live", FunctionVersion="1", RoutingConfig={"AdditionalVersionWeights": {"2": 0.25}})
+        answers = [self.invoke(Qualifier="live") for _ in range(200)]
+        self.assertEqual({(a["ExecutedVersion"], a["Text"]) for a in answers}, {("1", '"1"'), ("2", "2")})
+        second = sum(a["ExecutedVersion"] == "2" for a in answers)
+        self.assertTrue(20 <= second <= 80, second)  # 50 are expected; once in a million runs it is less or more
+        self.c.update_alias(FunctionName=self.name, Name="live", FunctionVersion="2", RoutingConfig={"AdditionalVersionWeights": {}})
+        self.assertEqual({self.invoke(Qualifier="live")["ExecutedVersion"] for _ in range(20)}, {"2"})
+
     def test_aliases_that_are_refused(self):
         self.create(Publish=True)
         self.c.update_function_configuration(FunctionName=self.name, Description="2")

@@ -185,7 +185,7 @@ class Invoke(Suite):
             self.assertEqual(json.loads(old.result()["Text"]), {"sleep": 1.5, "old": True})
 
     def test_many_at_once_get_an_instance_each(self):
-        self.create(Code={"ZipFile": archive("import os, time, uuid\nME = str(uuid.uuid4())\ndef handler(e, c):\n    time.sleep(1)\n    return ME")}, Timeout=60)
+        self.create(Code={"ZipFile": archive("import os, time, uuid\nME = str(uuid.uuid4())\ndef handler(e, c):\n    time.sleep(3)\n    return ME")}, Timeout=60)
         n = 8
         gate = threading.Barrier(n)
 

@@ -44,6 +44,27 @@ class CommandLine(Suite):
         self.missing(f"Function not found: {self.arn}", self.c.get_function, FunctionName=self.name)
 
 
+    def test_a_queue_and_what_it_calls(self):
+        aws("lambda", "create-function", "--function-name", self.name, "--runtime", "python3.11", "--handler", "app.handler", "--role", ROLE, "--zip-file", "fileb://" + self.zip)
+        url = aws("sqs", "create-queue", "--queue-name", self.name, "--attributes", "VisibilityTimeout=5,MessageRetentionPeriod=600")["QueueUrl"]
+        self.addCleanup(aws, "sqs", "delete-queue", "--queue-url", url)
+        source = aws("sqs", "get-queue-attributes", "--queue-url", url, "--attribute-names", "All")["Attributes"]["QueueArn"]
+        sent = aws("sqs", "send-message", "--queue-url", url, "--message-body", "x", "--message-attributes", "a={DataType=Number,StringValue=1}")
+        message, = aws("sqs", "receive-message", "--queue-url", url, "--visibility-timeout", "0", "--message-attribute-names", "All")["Messages"]
+        self.assertEqual((message["MessageId"], message["MessageAttributes"]["a"]["StringValue"]), (sent["MessageId"], "1"))
+        made = aws("lambda", "create-event-source-mapping", "--function-name", self.name, "--event-source-arn", source, "--batch-size", "1")
+        self.assertEqual((made["State"], made["BatchSize"]), ("Creating", 1))
+        listed, = aws("lambda", "list-event-source-mappings", "--function-name", self.name)["EventSourceMappings"]
+        self.assertEqual(listed["UUID"], made["UUID"])
+        aws("lambda", "delete-event-source-mapping", "--uuid", made["UUID"])
+
+    def test_an_address_of_its_own(self):
+        aws("lambda", "create-function", "--function-name", self.name, "--runtime", "python3.11", "--handler", "app.handler", "--role", ROLE, "--zip-file", "fileb://" + self.zip)
+        url = aws("lambda", "create-function-url-config", "--function-name", self.name, "--auth-type", "NONE")["FunctionUrl"]
+        aws("lambda", "add-permission", "--function-name", self.name, "--statement-id", "url", "--action", "lambda:InvokeFunctionUrl", "--principal", "*", "--function-url-auth-type", "NONE")
+        self.assertEqual(http("GET", url[len(ENDPOINT):] + "a")[0], 200)
+
+
 class Tools(Suite):
     def test_terraforms_apply_refresh_and_destroy(self):
         """aws_lambda_function, aws_lambda_alias, aws_lambda_permission and aws_lambda_layer_version, as the provider reads and writes them."""

@@ -60,17 +60,34 @@ CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$ROUSE_GO_FUNCTION/bootstr
 
 start_moto
 
-export ROUSE_CLIENTS=$clients
+export ROUSE_CLIENTS=$clients ROUSE_MOTO=$moto_url
+
+# suite FILES ARGUMENT... runs the tests of some files against the Rouse that was started.
+suite() {
+  local files=$1
+  shift
+  PYTHONPATH=$clients PYTHONDONTWRITEBYTECODE=1 "$python" -m unittest discover -s compat -t compat -p "$files" "$@"
+}
 for driver in "${drivers[@]}"; do
   say "--- $driver"
   work=$(mktemp -d)
   chmod 711 "$work" # functions of the process driver run as other users
   start_rouse --driver "$driver" --aws-fallback "$moto_url"
   export ROUSE_ENDPOINT=$ROUSE_SERVER ROUSE_DRIVER=$driver ROUSE=$PWD/bin/rouse
-  PYTHONPATH=$clients PYTHONDONTWRITEBYTECODE=1 "$python" -m unittest discover -s compat -t compat "$@"
+  suite 'test_*.py' "$@"
   go test -count=1 ./compat/...
   stop_rouse
   rm -rf "$work"
   work=
 done
+
+say "--- with --auth keys"
+work=$(mktemp -d)
+chmod 711 "$work"
+start_rouse --driver "${drivers[0]}" --auth keys
+export ROUSE_ENDPOINT=$ROUSE_SERVER ROUSE_DRIVER=${drivers[0]} ROUSE=$PWD/bin/rouse
+ROUSE_KEY=$(cat "$work/data/first-key") suite test_keys.py "$@"
+stop_rouse
+rm -rf "$work"
+work=
 say "compatible"
