@@ -45,6 +45,7 @@ type CellKind struct {
 	Kind   string `json:"kind"`
 	Ready  int    `json:"ready"`
 	Making int    `json:"making"`
+	Memory Bytes  `json:"memory,omitempty"` // measured, of one that is ready
 }
 
 // Instance is a snapshot of a revision running in a sandbox, for listings.

@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
@@ -13,25 +12,7 @@ const boto3Version = "boto3==1.44.5"
 // boto3 is a folder with AWS's client for Python, installed once for all runs.
 func boto3(t *testing.T, python string) string {
 	t.Helper()
-	cache, err := filepath.Abs("../../.cache/" + strings.ReplaceAll(boto3Version, "==", "-"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(cache); err == nil {
-		return cache
-	}
-	temp := cache + ".tmp"
-	out, err := exec.CommandContext(t.Context(), python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-t", temp, boto3Version).CombinedOutput()
-	if err == nil {
-		err = os.Rename(temp, cache)
-	}
-	if err != nil && os.Getenv("CI") == "" {
-		t.Skipf("%s cannot be installed: %v\n%s", boto3Version, err, out)
-	}
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return cache
+	return installed(t, python, boto3Version)
 }
 
 func TestBoto3FindsAWSLambda(t *testing.T) { boto3Suite(t, "lambda_api.py") }

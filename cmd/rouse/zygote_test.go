@@ -3,13 +3,16 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -335,5 +338,94 @@ func TestARuntimeThatDoesNotExistHasNoImage(t *testing.T) {
 	r := command(t, nil, "serve", "--runtime-image", "python9.9=x", "--data", dataDir(t))
 	if r.code != 2 || !strings.Contains(r.stderr, "runtime_image python9.9: must be RUNTIME=IMAGE; runtimes are python3.8") {
 		t.Errorf("exit code %d: %s", r.code, r.stderr)
+	}
+}
+
+// remember says which processes in the containers of this server have a word in
+// memory that they can write to, or in their environment.
+func (w world) remember(word string) (pids []int) {
+	w.t.Helper()
+	parents := map[int]bool{}
+	for _, id := range w.docker.containers(w.data) {
+		parents[w.docker.firstProcess(id)] = true
+	}
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	looked := 0
+	for _, stat := range stats {
+		b, err := os.ReadFile(stat)
+		if err != nil {
+			continue // it has ended
+		}
+		// pid (name) state parent …
+		fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(stat)))
+		parent, _ := strconv.Atoi(fields[1])
+		if !parents[pid] && !parents[parent] {
+			continue
+		}
+		looked++
+		if inMemory(pid, []byte(word)) {
+			pids = append(pids, pid)
+		}
+	}
+	if looked < 2 {
+		w.t.Fatalf("only %d processes were looked at", looked)
+	}
+	return pids
+}
+
+// inMemory says whether a word is in a process' environment, or in memory that
+// it can write to.
+func inMemory(pid int, word []byte) bool {
+	dir := fmt.Sprintf("/proc/%d/", pid)
+	if environ, _ := os.ReadFile(dir + "environ"); bytes.Contains(environ, word) {
+		return true
+	}
+	maps, err := os.ReadFile(dir + "maps")
+	if err != nil {
+		return false
+	}
+	memory, err := os.Open(dir + "mem")
+	if err != nil {
+		return false
+	}
+	defer memory.Close()
+	for line := range strings.Lines(string(maps)) {
+		var from, to int64
+		var rights string
+		if n, _ := fmt.Sscanf(line, "%x-%x %s", &from, &to, &rights); n != 3 || !strings.HasPrefix(rights, "rw") || to-from > 64<<20 {
+			continue
+		}
+		b := make([]byte, to-from)
+		if n, _ := memory.ReadAt(b, from); bytes.Contains(b[:n], word) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestAZygoteThatWaitsHoldsNothingOfAFunction(t *testing.T) {
+	w := onPython(t, "--cells", "2")
+	w.spares(2)
+	word := "word-" + strings.ToLower(rand.Text())
+	code := tree(t, map[string]string{"app.py": "SECRET = '" + word + "'\ndef handler(event, context): return SECRET\n"})
+	w.must("deploy", "f", "--code", code, "--runtime", "python3.11", "--handler", "app.handler", "--zygote", "json", "--env", "WORD="+word, "--no-wait")
+	until(t, "a zygote is ready", func() bool { return w.status().Cells.Zygotes == 1 })
+	if holders := w.remember(word); len(holders) > 0 {
+		t.Errorf("before the first start %d processes know of the function", len(holders))
+	}
+	resp, err := http.Post(w.url+"/fn/f/", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if from := resp.Header.Get("X-Rouse-Start"); from != "zygote" {
+		t.Errorf("it began from %q", from)
+	}
+	if holders := w.remember(word); len(holders) == 0 {
+		t.Error("not even the function knows of itself: this test shows nothing")
 	}
 }

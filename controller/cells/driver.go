@@ -205,7 +205,9 @@ func (d *Driver) Cells() rouse.Cells {
 			view.Memory = max(view.Memory, k.weight)
 		}
 		if n := kinds[c.Kind()]; len(k.spares)+k.making > 0 {
-			kinds[c.Kind()] = rouse.CellKind{Kind: c.Kind(), Ready: n.Ready + len(k.spares), Making: n.Making + k.making}
+			kinds[c.Kind()] = rouse.CellKind{
+				Kind: c.Kind(), Ready: n.Ready + len(k.spares), Making: n.Making + k.making, Memory: max(n.Memory, k.weight),
+			}
 		}
 	}
 	for _, k := range kinds {
