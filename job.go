@@ -73,6 +73,7 @@ type JobHTTP struct {
 	Query  string      `json:"query,omitempty"`
 	Prefix string      `json:"prefix,omitempty"`
 	Host   string      `json:"host,omitempty"`
+	From   string      `json:"from,omitempty"` // address of the client
 	Header http.Header `json:"header,omitempty"`
 }
 

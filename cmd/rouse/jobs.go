@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -179,7 +180,7 @@ func (i *invoker) request(ctx context.Context, fn *rouse.Function, rev *rouse.Re
 		lease.Release(nil)
 		return async.Outcome{}, rouse.Errorf(rouse.Invalid, "request: %w", err)
 	}
-	r.Header, r.Host, r.RemoteAddr, r.RequestURI = kept.Header.Clone(), kept.Host, "127.0.0.1:0", target
+	r.Header, r.Host, r.RemoteAddr, r.RequestURI = kept.Header.Clone(), kept.Host, cmp.Or(kept.From, "127.0.0.1:0"), target
 	r.Header.Set("X-Request-Id", a.ID)
 	if len(a.Request.Payload) == 0 {
 		r.Body = http.NoBody

@@ -157,6 +157,21 @@ func TestASignatureIsVerified(t *testing.T) {
 	}
 }
 
+func TestASignatureDoesForNoOtherOperation(t *testing.T) {
+	now := at(t, stamp)
+	a := &auth.Authenticator{Keys: ours, Now: now}
+	target := func(r *http.Request) { r.Header.Set("X-Amz-Target", "AmazonSQS.ListQueues") }
+	r := signed(t, credentials, "sqs", "POST", "/", "{}", "{}", now(), target)
+	if _, err := a.Signature(httptest.NewRecorder(), r); err != nil {
+		t.Errorf("as it was signed: %v", err)
+	}
+	r = signed(t, credentials, "sqs", "POST", "/", "{}", "{}", now(), nil)
+	target(r)
+	if _, err := a.Signature(httptest.NewRecorder(), r); reason(err) != "InvalidSignatureException" {
+		t.Errorf("a target that was put in later: %v", err)
+	}
+}
+
 func TestABodyForS3MustBeWhatWasDeclared(t *testing.T) {
 	a := &auth.Authenticator{Keys: ours, Now: at(t, stamp)}
 	r := signed(t, credentials, "s3", "PUT", "/b/k", "real", "fake", at(t, stamp)(), func(r *http.Request) {

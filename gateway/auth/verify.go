@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,10 @@ func (a *Authenticator) Signature(w http.ResponseWriter, r *http.Request) (id st
 	s, err := readSignature(r)
 	if err != nil {
 		return "", err
+	}
+	if len(r.Header["X-Amz-Target"]) > 0 && !slices.Contains(s.headers, "x-amz-target") {
+		// It says what is done, so without it a signature would do for anything.
+		return "", wrong("'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.")
 	}
 	secret, ok := a.Keys.Secret(s.id)
 	if !ok || s.session != "" { // Rouse's keys have no sessions

@@ -41,7 +41,7 @@ func Direct(cfg Config) gateway.Handler {
 			return err
 		}
 		r.Payload = body
-		r.HTTP = &rouse.JobHTTP{Method: http.MethodPost, Path: "/", Host: c.Request.Host, Header: http.Header{}}
+		r.HTTP = &rouse.JobHTTP{Method: http.MethodPost, Path: "/", Host: c.Request.Host, From: c.Request.RemoteAddr, Header: http.Header{}}
 		if kind := c.Request.Header.Get("Content-Type"); kind != "" {
 			r.HTTP.Header.Set("Content-Type", kind)
 		}

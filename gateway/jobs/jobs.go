@@ -76,7 +76,7 @@ func (cfg Config) request(c *gateway.Call) (rouse.JobRequest, error) {
 	}
 	r.Payload = body
 	r.HTTP = &rouse.JobHTTP{
-		Method: c.Request.Method, Path: c.Path, Query: c.Request.URL.RawQuery, Prefix: c.Prefix, Host: c.Request.Host, Header: header.Clone(),
+		Method: c.Request.Method, Path: c.Path, Query: c.Request.URL.RawQuery, Prefix: c.Prefix, Host: c.Request.Host, From: c.Request.RemoteAddr, Header: header.Clone(),
 	}
 	return r, nil
 }

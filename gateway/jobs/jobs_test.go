@@ -130,7 +130,7 @@ func TestARequestToAnHTTPFunctionIsKeptWhole(t *testing.T) {
 	w := call(k, rouse.ContractHTTP, post("12345", "Prefer", "respond-async", "X-Mine", "1"))
 	h := k.got.HTTP
 	if w.Code != http.StatusAccepted || h == nil || h.Method != "POST" || h.Path != "/path" || h.Query != "q=1" ||
-		h.Header.Get("X-Mine") != "1" || h.Header.Get("Prefer") != "" || string(k.got.Payload) != "12345" {
+		h.From != "192.0.2.1:1234" || h.Header.Get("X-Mine") != "1" || h.Header.Get("Prefer") != "" || string(k.got.Payload) != "12345" {
 		t.Errorf("%d, submitted %+v, %+v", w.Code, k.got, h)
 	}
 	if w := call(k, rouse.ContractHTTP, post("12345678901", "Prefer", "respond-async")); w.Code != http.StatusRequestEntityTooLarge {

@@ -1,6 +1,10 @@
 package sqsapi
 
-import "regexp"
+import (
+	"regexp"
+
+	"github.com/rousehq/rouse"
+)
 
 var batchID = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,80}$`)
 
@@ -17,6 +21,19 @@ type failedEntry struct {
 func failedWith(id string, err error) failedEntry {
 	e := translate(err)
 	return failedEntry{id, e.fault() == "Sender", e.queryCode(), e.message}
+}
+
+// batch finds the queue of a batch and checks the ids of its entries.
+func batch[T any](a *api, url string, entries []T, id func(T) string) (rouse.Queue, error) {
+	q, err := a.queue(url)
+	if err != nil {
+		return q, err
+	}
+	ids := make([]string, len(entries))
+	for i, e := range entries {
+		ids[i] = id(e)
+	}
+	return q, checkBatch(ids)
 }
 
 // checkBatch checks the ids of a batch's entries.

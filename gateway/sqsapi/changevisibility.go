@@ -48,22 +48,17 @@ func (a *api) extend(r *request, q rouse.Queue, in visibilityInput) error {
 
 type changeVisibilityBatchInput struct {
 	QueueURL string `json:"QueueUrl"`
-	Entries  []struct {
-		ID string `json:"Id"`
-		visibilityInput
-	}
+	Entries  []visibilityEntry
+}
+
+type visibilityEntry struct {
+	ID string `json:"Id"`
+	visibilityInput
 }
 
 func (a *api) changeVisibilityBatch(r *request, in *changeVisibilityBatchInput) (any, error) {
-	q, err := a.queue(in.QueueURL)
+	q, err := batch(a, in.QueueURL, in.Entries, func(e visibilityEntry) string { return e.ID })
 	if err != nil {
-		return nil, err
-	}
-	ids := make([]string, len(in.Entries))
-	for i, e := range in.Entries {
-		ids[i] = e.ID
-	}
-	if err := checkBatch(ids); err != nil {
 		return nil, err
 	}
 	out := batchOutput[entryOutput]{Successful: []entryOutput{}}

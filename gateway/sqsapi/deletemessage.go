@@ -44,23 +44,22 @@ func expired(receipt string) error {
 
 type deleteMessageBatchInput struct {
 	QueueURL string `json:"QueueUrl"`
-	Entries  []struct {
-		ID            string `json:"Id"`
-		ReceiptHandle string
-	}
+	Entries  []deleteEntry
+}
+
+type deleteEntry struct {
+	ID            string `json:"Id"`
+	ReceiptHandle string
 }
 
 func (a *api) deleteMessageBatch(r *request, in *deleteMessageBatchInput) (any, error) {
-	q, err := a.queue(in.QueueURL)
+	q, err := batch(a, in.QueueURL, in.Entries, func(e deleteEntry) string { return e.ID })
 	if err != nil {
 		return nil, err
 	}
-	ids, receipts := make([]string, len(in.Entries)), make([]string, len(in.Entries))
+	receipts := make([]string, len(in.Entries))
 	for i, e := range in.Entries {
-		ids[i], receipts[i] = e.ID, e.ReceiptHandle
-	}
-	if err := checkBatch(ids); err != nil {
-		return nil, err
+		receipts[i] = e.ReceiptHandle
 	}
 	errs, err := a.Messages.Delete(r.ctx, q.Name, receipts)
 	if err != nil {
@@ -69,10 +68,10 @@ func (a *api) deleteMessageBatch(r *request, in *deleteMessageBatchInput) (any, 
 	out := batchOutput[entryOutput]{Successful: []entryOutput{}}
 	for i, err := range errs {
 		if err = deleted(q, err, receipts[i]); err != nil {
-			out.Failed = append(out.Failed, failedWith(ids[i], err))
+			out.Failed = append(out.Failed, failedWith(in.Entries[i].ID, err))
 			continue
 		}
-		out.Successful = append(out.Successful, entryOutput{ids[i]})
+		out.Successful = append(out.Successful, entryOutput{in.Entries[i].ID})
 	}
 	return out, nil
 }

@@ -22,15 +22,8 @@ type sentEntry struct {
 }
 
 func (a *api) sendMessageBatch(r *request, in *sendMessageBatchInput) (any, error) {
-	q, err := a.queue(in.QueueURL)
+	q, err := batch(a, in.QueueURL, in.Entries, func(e sendEntry) string { return e.ID })
 	if err != nil {
-		return nil, err
-	}
-	ids := make([]string, len(in.Entries))
-	for i, e := range in.Entries {
-		ids[i] = e.ID
-	}
-	if err := checkBatch(ids); err != nil {
 		return nil, err
 	}
 	out := batchOutput[sentEntry]{Successful: []sentEntry{}}
