@@ -71,11 +71,38 @@ def of_the_model(operation_model, response_dict, **_):
     """Holds every answer to botocore's model more strictly than botocore does, since other clients do."""
     shape = operation_model.output_shape
     body = response_dict["body"]
-    if response_dict["status_code"] >= 300 or "json" not in operation_model.service_model.resolved_protocol or not shape or shape.serialization.get("payload") or not body:
+    if response_dict["status_code"] >= 300:
+        problem = unlike_error(operation_model, response_dict)
+        if problem:
+            raise AssertionError(problem)
+        return
+    if "json" not in operation_model.service_model.resolved_protocol or not shape or shape.serialization.get("payload") or not body:
         return
     problems = list(unlike_shape(shape, json.loads(body), operation_model.name))
     if problems:
         raise AssertionError("; ".join(problems))
+
+
+# The errors that any operation may answer, which no operation's model lists.
+COMMON = {"ValidationException": 400, "SerializationException": 400, "InvalidRequestContentException": 400, "AccessDeniedException": 403,
+          "UnknownOperationException": 404, "RequestEntityTooLargeException": 413, "NotImplementedException": 501,
+          "InvalidSignatureException": 403, "UnrecognizedClientException": 403, "MissingAuthenticationTokenException": 403, "IncompleteSignatureException": 403}
+
+
+def unlike_error(operation_model, response_dict):
+    """What of an error is not as the operation's model says."""
+    if operation_model.service_model.service_name != "lambda" or not response_dict["body"]:
+        return None
+    name, status = response_dict["headers"].get("x-amzn-errortype"), response_dict["status_code"]
+    for shape in operation_model.error_shapes:
+        if shape.name == name:
+            unknown = set(json.loads(response_dict["body"])) - {"message", "Message"} - set(shape.members)
+            if status != shape.metadata["error"]["httpStatusCode"] or unknown:
+                return f"{operation_model.name}: {name} with {status} and {unknown}, not {shape.metadata['error']['httpStatusCode']}"
+            return None
+    if COMMON.get(name) != status:
+        return f"{operation_model.name}: {name} with {status} is in no model"
+    return None
 
 
 def unlike_shape(shape, value, path):
