@@ -56,6 +56,7 @@ type config struct {
 	MaxResult    rouse.Bytes    `yaml:"max_result" doc:"largest answer of a job that is kept"`
 	KeepJobs     rouse.Duration `yaml:"keep_jobs" doc:"how long a job that succeeded is kept, with its answer"`
 	KeepDead     rouse.Duration `yaml:"keep_dead" doc:"how long a job that failed or expired is kept, to be looked at and redriven"`
+	KeepSize     rouse.Bytes    `yaml:"keep_size" doc:"most bytes of jobs that have ended, with requests and answers; beyond it those go first that would go next"`
 	WebhookAllow []string       `yaml:"webhook_allow" doc:"private networks that webhooks may reach, such as 10.0.0.0/8; may be given several times"`
 	MaxCode      rouse.Bytes    `yaml:"max_code" doc:"largest code, unpacked, and largest upload"`
 	SlowBody     rouse.Duration `yaml:"slow_body" doc:"longest time for a client to send an event's body"`
@@ -70,7 +71,7 @@ func defaultConfig() config {
 		Region: rouse.DefaultPlace.Region, Account: rouse.DefaultPlace.Account, AccountConcurrency: 1000,
 		Listen: "127.0.0.1:8080", Auth: authNone, PlatformEndpoint: true, AWSFallbackTimeout: rouse.Duration(time.Minute), Driver: "auto", Sockets: "auto", Reconnect: rouse.Duration(time.Minute), MaxInstances: 1000, Cells: 2,
 		MaxEvent: 6 * rouse.MB, MaxBody: 100 * rouse.MB, MaxCode: 250 * rouse.MB,
-		MaxResult: 64 * rouse.MB, KeepJobs: rouse.Duration(24 * time.Hour), KeepDead: rouse.Duration(14 * 24 * time.Hour),
+		MaxResult: 64 * rouse.MB, KeepJobs: rouse.Duration(24 * time.Hour), KeepDead: rouse.Duration(14 * 24 * time.Hour), KeepSize: 10 * rouse.GB,
 		SlowBody: rouse.Duration(30 * time.Second), DrainTimeout: rouse.Duration(30 * time.Second),
 		LogFormat: "text", LogLevel: "info",
 	}
@@ -222,6 +223,8 @@ func (c *config) validate() error {
 		return fmt.Errorf("keep_jobs %s: must be more than 0", c.KeepJobs)
 	case c.KeepDead <= 0:
 		return fmt.Errorf("keep_dead %s: must be more than 0", c.KeepDead)
+	case c.KeepSize < rouse.MB:
+		return fmt.Errorf("keep_size %s: must be at least 1MB", c.KeepSize)
 	case badNetworks != nil:
 		return badNetworks
 	case c.MaxCode < rouse.KB:

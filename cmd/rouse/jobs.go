@@ -52,7 +52,7 @@ func (p *platform) openJobs(ctx context.Context) error {
 		Space: events, Dir: filepath.Join(p.config.Data, "results"), Clock: queue.NewClock(time.Now(), 1),
 		Invoker: p.runner(),
 		Ender:   p.teller, Policy: p.policy,
-		Observer: p.metrics, KeepResults: p.config.KeepJobs.D(), KeepDead: p.config.KeepDead.D(),
+		Observer: p.metrics, KeepResults: p.config.KeepJobs.D(), KeepDead: p.config.KeepDead.D(), KeepSize: p.config.KeepSize,
 		MaxPayload: p.config.jobPayload(), MaxResult: p.config.MaxResult, Log: p.log,
 	})
 	return err

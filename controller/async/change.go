@@ -83,6 +83,7 @@ func (e *Engine) Redrive(ctx context.Context, id string) (*Job, error) {
 	if e.dispatcher(q) == nil {
 		return nil, errClosing
 	}
+	var size int64
 	err = e.qs.Update(ctx, func(t *queue.Tx) error {
 		seq, err := queue.Seq(id)
 		if err != nil {
@@ -94,6 +95,7 @@ func (e *Engine) Redrive(ctx context.Context, id string) (*Job, error) {
 		if !j.State.Dead() {
 			return rouse.Errorf(rouse.Conflict, "job %s is %s: only those that failed or expired can be redriven", id, j.State)
 		}
+		size = sizeOf(j)
 		e.forgetEnd(t, q, j, seq)
 		j.JobStatus = Status{State: rouse.JobPending, Redriven: t.Now()}
 		putStatus(t, seq, j.JobStatus)
@@ -103,6 +105,7 @@ func (e *Engine) Redrive(ctx context.Context, id string) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.kept.add(-size)
 	return j, e.files.remove(id)
 }
 

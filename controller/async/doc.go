@@ -11,7 +11,7 @@
 //	E q ^seq         → the jobs of a function that have ended, newest first; one byte, the state
 //	O seq target     → JSON of a notice: target is still to be told of the job's end
 //	T q time seq target → when that is due
-//	X time seq       → when an ended job is forgotten
+//	X time seq       → when an ended job is forgotten; its size, a varint
 //	I q key          → an idempotency key's job, and until when it counts
 //	Y time q key     → when an idempotency key is forgotten
 //	Z name           → the function is paused
@@ -92,6 +92,9 @@ type Config struct {
 	// KeepResults is how long a job that has ended is kept; 0 is a day. Those
 	// that did not succeed are kept for KeepDead; 0 is 14 days.
 	KeepResults, KeepDead time.Duration
+	// KeepSize bounds what jobs that have ended take, with what they were asked
+	// and what they answered; 0 is 10 GB.
+	KeepSize rouse.Bytes
 	// MaxPayload and MaxResult bound a job; 0 is 6 MB and 64 MB.
 	MaxPayload, MaxResult rouse.Bytes
 	Log                   *slog.Logger

@@ -114,7 +114,7 @@ func (e *Engine) finishTx(t *queue.Tx, q *queue.Queue, j *Job, answer []byte) {
 	t.Remove(q, seq, true)
 	putStatus(t, seq, j.JobStatus)
 	t.Put(endedKey(q, seq), []byte{stateByte(j.State)})
-	t.Put(timeKey('X', j.KeptUntil, bigEndian(seq)...), []byte{})
+	putEnded(t, seq, j)
 	if len(answer) > 0 {
 		t.Put(seqKey('P', seq), answer)
 	}
@@ -130,6 +130,7 @@ func stateByte(s State) byte { return s[0] }
 // ended tells everybody in this process of an end that is on disk.
 func (e *Engine) ended(j *Job) {
 	fn := j.Request.Ref.Name
+	e.kept.add(sizeOf(j))
 	e.cfg.Observer.JobEnded(fn, j.Condition)
 	level := slog.LevelDebug
 	attrs := []slog.Attr{

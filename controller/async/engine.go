@@ -25,6 +25,7 @@ type Engine struct {
 	qs      *queue.Queues
 	files   files
 	watch   watchers
+	kept    kept
 	untold  chan struct{} // has a token when somebody may have to be told of an end
 	life    context.Context
 	end     context.CancelFunc
@@ -49,6 +50,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 		cfg: cfg, qs: qs, files: files{cfg.Dir}, watch: watchers{bySeq: map[uint64]*watch{}},
 		untold: make(chan struct{}, 1), dispatchers: map[rouse.FunctionName]*dispatcher{},
 	}
+	e.kept.most, e.kept.full = int64(cfg.KeepSize), make(chan struct{}, 1)
 	e.life, e.end = context.WithCancel(context.Background())
 	e.running, e.abort = context.WithCancel(context.Background())
 	if cfg.Ender != nil {
@@ -59,6 +61,9 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	if err := e.files.collect(func(id string) bool { j, err := e.Job(ctx, id); return err == nil && j.State.Done() }); err != nil {
 		cfg.Log.Warn("removing results that no job has", "error", err)
+	}
+	if err := e.weigh(ctx); err != nil {
+		return nil, err
 	}
 	for _, q := range qs.All(prefix) {
 		if q.Counts().All() > 0 {
@@ -78,6 +83,9 @@ func setDefaults(cfg *Config) {
 	}
 	if cfg.KeepDead == 0 {
 		cfg.KeepDead = 14 * 24 * time.Hour
+	}
+	if cfg.KeepSize == 0 {
+		cfg.KeepSize = 10 * rouse.GB
 	}
 	if cfg.MaxPayload == 0 {
 		cfg.MaxPayload = 6 * rouse.MB

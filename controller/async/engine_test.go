@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -452,6 +453,80 @@ func TestJobsAreForgottenAfterTheirTime(t *testing.T) {
 			return nil
 		}); err != nil || left > 0 {
 			t.Errorf("%d keys are left, %v", left, err)
+		}
+	})
+}
+
+// What is over the bound goes in the order in which it would have gone anyway,
+// and a restarted engine knows how much there is.
+func TestEndedJobsTakeNoMoreThanTheyMay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		space, f := storetest.NewSpace(), newFunctions()
+		f.do["big"] = func(context.Context, Attempt) (Outcome, error) {
+			return Outcome{Payload: make([]byte, 100_000)}, nil
+		}
+		f.do["bad"] = fails
+		dir := t.TempDir()
+		bound := func(c *Config) { c.KeepSize, c.Dir = 1_000_000, dir }
+		b := open(t, space, f, bound)
+		bad := b.submit("bad", "x", func(r *Request) { r.MaxAttempts = 1 })
+		b.ended(bad.ID, rouse.JobFailed, rouse.JobRetriesExhausted, 1)
+		var ids []string
+		succeed := func(n int) {
+			for range n {
+				ids = append(ids, b.ended(b.submit("big", strings.Repeat("x", 50_000)).ID, rouse.JobSucceeded, rouse.JobSuccess, 1).ID)
+				<-time.After(time.Second)
+			}
+		}
+		left := func() (n int) {
+			synctest.Wait()
+			for i, id := range ids {
+				_, err := b.Job(t.Context(), id)
+				_, fileErr := b.files.get(id)
+				if (err == nil) != (fileErr == nil) {
+					t.Errorf("job %d: %v, its answer: %v", i, err, fileErr)
+				}
+				if err == nil {
+					n++
+				} else if n > 0 {
+					t.Errorf("job %d is gone, and older ones are there", i)
+				}
+			}
+			return n
+		}
+		succeed(6)
+		if n := left(); n != 6 {
+			t.Errorf("%d are left of 6 that may stay", n)
+		}
+		succeed(4)
+		if n := left(); n != 5 && n != 6 { // a tenth is freed beyond what has to be
+			t.Errorf("%d are left", n)
+		}
+		if n := b.kept.bytes.Load(); n > 1_000_000 {
+			t.Errorf("%d bytes are kept", n)
+		}
+		before := b.kept.bytes.Load()
+		b.stop()
+		b = open(t, space, f, bound)
+		defer b.stop()
+		if n := b.kept.bytes.Load(); n != before {
+			t.Errorf("after a restart %d bytes, before it %d", n, before)
+		}
+		succeed(6)
+		if n := left(); n != 5 && n != 6 {
+			t.Errorf("%d are left", n)
+		}
+		f.mu.Lock()
+		f.do["bad"] = nil
+		f.mu.Unlock()
+		before = b.kept.bytes.Load()
+		if _, err := b.Redrive(t.Context(), bad.ID); err != nil {
+			t.Errorf("the dead letter, which would have gone last: %v", err)
+		}
+		b.ended(bad.ID, rouse.JobSucceeded, rouse.JobSuccess, 1)
+		<-time.After(48 * time.Hour)
+		if n := b.kept.bytes.Load(); n != 0 || before == 0 {
+			t.Errorf("after all are forgotten %d bytes, before %d", n, before)
 		}
 	})
 }

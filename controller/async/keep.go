@@ -22,6 +22,9 @@ func (e *Engine) keep() {
 			more = more || moreMessages
 		}
 		if err == nil {
+			err = e.trim(e.life)
+		}
+		if err == nil {
 			err = e.compact(e.life)
 		}
 		if err != nil && e.life.Err() == nil {
@@ -32,9 +35,15 @@ func (e *Engine) keep() {
 		if more {
 			wait = keepEvery / 100
 		}
+		full := e.kept.full
+		if e.kept.over() > 0 {
+			full = nil // what is left cannot go yet
+		}
 		timer := e.qs.Clock().Timer(wait)
 		select {
 		case <-timer.C:
+		case <-full:
+			timer.Stop()
 		case <-e.life.Done():
 			timer.Stop()
 			return
@@ -46,8 +55,9 @@ func (e *Engine) keep() {
 func (e *Engine) sweep(ctx context.Context) (more bool, err error) {
 	const batch = 500
 	var gone []string
+	var freed int64
 	err = e.qs.Update(ctx, func(t *queue.Tx) error {
-		more, gone = false, nil
+		more, gone, freed = false, nil, 0
 		due := func(table byte) (keys [][]byte) {
 			for k := range t.Scan([]byte{table}, timeKey(table, t.Now().Add(1))) {
 				if keys = append(keys, append([]byte{}, k...)); len(keys) == batch {
@@ -58,9 +68,11 @@ func (e *Engine) sweep(ctx context.Context) (more bool, err error) {
 			return keys
 		}
 		for _, k := range due('X') {
+			size := endedSize(t.Get(k))
 			t.Delete(k)
-			if id := e.forget(t, k); id != "" {
+			if id, ok := e.forget(t, k); ok {
 				gone = append(gone, id)
+				freed += size
 			}
 		}
 		for _, k := range due('Y') {
@@ -72,27 +84,26 @@ func (e *Engine) sweep(ctx context.Context) (more bool, err error) {
 		}
 		return nil
 	})
-	for _, id := range gone {
-		if err := e.files.remove(id); err != nil {
-			e.cfg.Log.Warn("removing a job's result", "job", id, "error", err)
-		}
+	if err == nil {
+		e.kept.add(-freed)
+		e.removeFiles(gone)
 	}
 	return more, err
 }
 
-// forget removes a job that has ended, unless somebody is still to be told.
-// It returns the id of one whose answer lies in a file.
-func (e *Engine) forget(t *queue.Tx, due []byte) (file string) {
+// forget removes a job that has ended; ok is false when somebody is still to be
+// told of it, and it stays. file is its id when its answer lies in a file.
+func (e *Engine) forget(t *queue.Tx, due []byte) (file string, ok bool) {
 	seq := binary.BigEndian.Uint64(due[9:])
 	j, err := readJob(t, seq)
 	if err != nil || !j.State.Done() {
-		return ""
+		return "", true
 	}
 	if len(promises(t, seq)) > 0 {
 		j.KeptUntil = t.Now().Add(time.Hour)
 		putStatus(t, seq, j.JobStatus)
-		t.Put(timeKey('X', j.KeptUntil, bigEndian(seq)...), []byte{})
-		return ""
+		putEnded(t, seq, j)
+		return "", false
 	}
 	if q, err := e.qs.Queue(prefix + string(j.Request.Ref.Name)); err == nil {
 		t.Delete(endedKey(q, seq))
@@ -101,9 +112,9 @@ func (e *Engine) forget(t *queue.Tx, due []byte) (file string) {
 	t.Delete(seqKey('P', seq))
 	t.Forget(seq)
 	if j.Result != nil && j.Result.File {
-		return j.ID
+		return j.ID, true
 	}
-	return ""
+	return "", true
 }
 
 // compacter is a space whose file can be made smaller.
