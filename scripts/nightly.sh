@@ -17,6 +17,7 @@ grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | while IFS=: read -
 done
 say "--- kills"
 ROUSE_KILLS="${KILLS:-3000}" go test -timeout 3h -v -run HoweverOftenRouseIsKilled ./controller/async
+ROUSE_KILLS="${KILLS:-3000}" go test -timeout 3h -v -run HoweverOftenServeIsKilled ./cmd/rouse
 ROUSE_KILLS="$((${KILLS:-3000} / 10))" go test -timeout 3h -v -run HoweverOftenRouseIsKilled ./controller/async/destination ./controller/trigger/schedule
 say "--- starts and stops"
 ROUSE_STARTS="${STARTS:-2000}" go test -count 1 -timeout 2h -run TestStartsAndStopsInCellsLeaveNothing ./cmd/rouse

@@ -23,7 +23,7 @@ import (
 var built string
 
 // packed are the archives that are made of some of them.
-var packed = map[string]string{"function": "bootstrap", "rogue": "bootstrap", "layer": "extensions/recorder"}
+var packed = map[string]string{"function": "bootstrap", "rogue": "bootstrap", "witnessed": "bootstrap", "layer": "extensions/recorder"}
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "rouse-cmd-test-")
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	}
 	built = dir
 	for name, pkg := range map[string]string{"rouse": ".", agentName: "../rouse-agent", "function/bootstrap": "./testdata/echo", "rogue/bootstrap": "./testdata/rogue",
-		"layer/extensions/recorder": "./testdata/extension"} {
+		"witnessed/bootstrap": "./testdata/witnessed", "layer/extensions/recorder": "./testdata/extension"} {
 		if err != nil {
 			break
 		}
