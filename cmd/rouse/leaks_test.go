@@ -94,47 +94,83 @@ func there(path string) bool {
 	return unix.Statfs(path, &s) == nil && s.Type == unix.NSFS_MAGIC
 }
 
+// leaving is a handler that starts a process and leaves it.
+const leaving = `
+import os, subprocess, sys
+
+def handler(event, context):
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)", os.environ["MARK"]], start_new_session=True)
+    return {"calls": 1}
+`
+
 func TestStartsAndStopsInCellsLeaveNothing(t *testing.T) {
-	w := onDockerWith(t, dataDir(t), "--cells", "2")
-	w.leavesNothing()
-	w.spares(2)
-	w.rogue("f", "--idle", "1ms", "--freeze")
+	const spares = 4
+	w := onPython(t, "--cells", strconv.Itoa(spares))
+	w.docker.importRogue()
+	w.spares(spares)
+	// What they leave behind goes with their cells.
+	orders := map[string]order{
+		"daemons": {Do: "daemons", Text: mark(t), N: 2}, "litter": {Do: "litter"}, "files": {Do: "fill", N: 1}, "zygote": {},
+	}
+	for name := range orders {
+		if name != "zygote" {
+			w.rogue(name, "--idle", "1ms", "--freeze", "--no-wait")
+		}
+	}
+	code := tree(t, map[string]string{"app.py": leaving})
+	w.must("deploy", "zygote", "--code", code, "--runtime", "python3.11", "--handler", "app.handler", "--zygote", "json,ssl",
+		"--idle", "1ms", "--no-wait", "--env", "MARK="+mark(t))
 	traces := map[string][]string{} // by container
 	seen := 0
-	even := false
-	cycle := func() {
-		// What it leaves behind goes with its cell.
-		if even = !even; even {
-			w.do("f", order{Do: "daemons", Text: mark(t), N: 2})
-		} else {
-			w.do("f", order{Do: "litter"})
-		}
+	note := func() {
 		for _, id := range w.docker.containers(w.data) {
 			if traces[id] == nil {
 				traces[id] = w.docker.trace(id)
 				seen += len(traces[id])
 			}
 		}
-		until(t, "it sleeps again", func() bool { return strings.TrimSpace(w.must("ps", "f", "--json")) == "[]" })
 	}
-	for range 3 { // so that what is made once is there
-		cycle()
+	tiers := map[string]int{}
+	round := func() {
+		until(t, "spares are ready", func() bool { c := w.status().Cells; return c.Ready == spares && c.Zygotes == 1 })
+		note()
+		began := make(chan string)
+		for name, o := range orders {
+			go func() {
+				r, err := w.try(name, o)
+				if err != nil || r.status != 200 {
+					t.Errorf("%s: %v, %d %s", name, err, r.status, r.body)
+				}
+				began <- r.begin()
+			}()
+		}
+		for range orders {
+			tiers[<-began]++
+		}
+		until(t, "all sleep again", func() bool { return strings.TrimSpace(w.must("ps", "--json")) == "[]" })
 	}
-	w.spares(2)
+	for range 2 { // so that what is made once is there
+		round()
+	}
+	settled := func() bool {
+		c := w.status().Cells
+		return c.Ready == spares && c.Zygotes == 1 && len(w.docker.containers(w.data)) == spares
+	}
+	until(t, "only the spares are left", settled)
 	before := w.holdings()
-	cycles := starts(t)
-	for range cycles {
-		cycle()
+	clear(tiers)
+	rounds := (starts(t) + len(orders) - 1) / len(orders)
+	for range rounds {
+		round()
 	}
-	w.spares(2)
-	until(t, "only the spares are left", func() bool { return len(w.docker.containers(w.data)) == 2 })
+	until(t, "only the spares are left", settled)
 	after := w.holdings()
 	// Idle connections to the engine come and go, a few at a time.
 	const few = 10
 	if after.descriptors > before.descriptors+few || after.goroutines > before.goroutines+few ||
 		after.mounts > before.mounts || after.containers != before.containers ||
 		after.files > before.files+few || after.bytes > before.bytes+1<<20 {
-		t.Errorf("%d starts and stops: %+v before, %+v after", cycles, before, after)
+		t.Errorf("%d starts and stops: %+v before, %+v after", rounds*len(orders), before, after)
 	}
 	if left := withArgument(t, mark(t)); len(left) > 0 {
 		t.Errorf("processes are left: %v", left)
@@ -147,7 +183,11 @@ func TestStartsAndStopsInCellsLeaveNothing(t *testing.T) {
 			}
 		}
 	}
-	if seen < 2*cycles {
-		t.Errorf("%d groups and namespaces were seen in %d starts: what is looked for is not there", seen, cycles)
+	if seen < 2*rounds*len(orders) {
+		t.Errorf("%d groups and namespaces were seen in %d rounds: what is looked for is not there", seen, rounds)
 	}
+	if tiers["zygote"] < rounds*3/4 || tiers["cell"] < rounds*9/4 {
+		t.Errorf("starts %v in %d rounds, want one from a zygote and three from cells in each", tiers, rounds)
+	}
+	t.Logf("%d starts and stops %v: %+v before, %+v after", rounds*len(orders), tiers, before, after)
 }
