@@ -124,7 +124,8 @@ class Invoke(Suite):
                               self.c.invoke, FunctionName=self.name, Payload=json.dumps("x" * (most - 1)))
         self.assertEqual(answer["Type"], "User")
         self.assertEqual(len(self.invoke({"big": most - 2})["Text"]), most)
-        self.fails({"big": 7_000_000}, "Function.ResponseSizeTooLarge", "Response payload size exceeded maximum allowed payload size (6291556 bytes).")
+        self.assertEqual(len(self.invoke({"big": 6291556 - 2})["Text"]), 6291556)
+        self.fails({"big": 6291556 - 1}, "Function.ResponseSizeTooLarge", "Response payload size exceeded maximum allowed payload size (6291556 bytes).")
         with self.assertRaisesRegex(ClientError, r"RequestTooLargeException\).*payload is too large for the Event invocation type"):
             self.c.invoke(FunctionName=self.name, InvocationType="Event", Payload=json.dumps("x" * most))
 

@@ -1,5 +1,6 @@
 """The same cases on every client of the Runtime API: the project's own and AWS's."""
 import shutil
+import time
 
 from support import *
 
@@ -21,6 +22,14 @@ exports.handler = async (event, context) => {
   return {id: context.awsRequestId, arn: context.invokedFunctionArn, name: context.functionName, version: context.functionVersion,
           memory: Number(context.memoryLimitInMB), left: context.getRemainingTimeInMillis() / 1000, custom: context.clientContext && (context.clientContext.custom || context.clientContext.Custom)};
 };
+"""
+STREAM = """
+exports.stream = awslambda.streamifyResponse(async (event, out) => {
+  out.write('first,');
+  await new Promise(r => setTimeout(r, 1000));
+  out.write('last');
+  out.end();
+});
 """
 BOOTSTRAP = "#!/bin/sh\ncd /tmp\nexport PYTHONPATH=$LAMBDA_TASK_ROOT HOME=/tmp\nexec {} \n"
 
@@ -66,10 +75,17 @@ class Runtimes(Suite):
     @unittest.skipIf(DRIVER == "docker", "the base image of provided has no Node.js")
     def test_aws_lambda_ric(self):
         ric = os.path.join(os.environ["ROUSE_NODE_RIC"], "node_modules", "aws-lambda-ric")
-        files = {"index.js": NODE}
+        files = {"index.js": NODE + STREAM}
         for path in ("package.json", "bin/index.mjs", "dist/index.mjs", "dist/rapid-client.node"):
             with open(os.path.join(ric, path), "rb") as f:
                 files["aws-lambda-ric/" + path] = f.read()
-        bootstrap = f"#!/bin/sh\ncd $LAMBDA_TASK_ROOT\nexport HOME=/tmp\nexec {shutil.which('node')} aws-lambda-ric/bin/index.mjs index.handler\n"
+        bootstrap = f"#!/bin/sh\ncd $LAMBDA_TASK_ROOT\nexport HOME=/tmp\nexec {shutil.which('node')} aws-lambda-ric/bin/index.mjs $_HANDLER\n"
         self.create(Runtime="provided.al2023", Handler="index.handler", Code={"ZipFile": archive(bootstrap, "bootstrap", 0o755, **files)})
         self.cases("TypeError")
+        self.c.update_function_configuration(FunctionName=self.name, Handler="index.stream")
+        self.c.invoke_with_response_stream(FunctionName=self.name)["EventStream"].close()
+        came = []
+        for event in self.c.invoke_with_response_stream(FunctionName=self.name)["EventStream"]:
+            came.append((time.monotonic(), event.get("PayloadChunk", {}).get("Payload")))
+        self.assertEqual(b"".join(part for _, part in came if part), b"first,last")
+        self.assertGreater(came[-1][0] - came[0][0], 0.8)
