@@ -73,14 +73,15 @@ func checkNode(dir, handler string) error {
 }
 
 func checkBootstrap(dir string) error {
-	info, err := os.Stat(filepath.Join(dir, "bootstrap"))
+	file := filepath.Join(dir, "bootstrap")
+	info, err := os.Stat(file)
 	switch {
 	case err != nil || !info.Mode().IsRegular():
 		return rouse.Errorf(rouse.Invalid, "the code has no file bootstrap, which its runtime starts; %s", contents(dir))
 	case info.Mode()&0o111 == 0:
 		return rouse.Errorf(rouse.Invalid, "bootstrap is not executable; run chmod +x bootstrap and deploy again")
 	}
-	return nil
+	return checkMachine(file)
 }
 
 // checkProgram is for the http contract, where the handler is the file to run.

@@ -1,6 +1,9 @@
 package catalog
 
 import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,5 +84,39 @@ func TestTheHandlersFileMustBeInTheCode(t *testing.T) {
 func TestACommandOfOnesOwnNeedsNoHandler(t *testing.T) {
 	if err := checkHandler(t.TempDir(), rouse.Spec{Contract: rouse.ContractHTTP, Runtime: "python3.11", Command: []string{"uvicorn"}}); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAProgramForAnotherMachineIsRefused(t *testing.T) {
+	own, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.ReadFile(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := program[:64]
+	foreign := bytes.Clone(head)
+	binary.LittleEndian.PutUint16(foreign[18:], uint16(elf.EM_S390))
+	for name, c := range map[string]struct {
+		bootstrap []byte
+		wrong     string
+	}{
+		"this machine's": {head, ""},
+		"another's":      {foreign, "bootstrap is a program for EM_S390, and this machine is "},
+		"a script":       {[]byte("#!/bin/sh\necho a script that is longer than a head\n"), ""},
+		"short":          {[]byte("\x7fELF"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "bootstrap"), c.bootstrap, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			err := checkHandler(dir, rouse.Spec{Contract: rouse.ContractLambda, Runtime: "provided"})
+			if c.wrong == "" && err != nil || c.wrong != "" && (rouse.CodeOf(err) != rouse.Invalid || !strings.Contains(err.Error(), c.wrong)) {
+				t.Errorf("got %v, want %q", err, c.wrong)
+			}
+		})
 	}
 }

@@ -240,12 +240,26 @@ func failExec(file string, err error) {
 		reason = "the interpreter that its first line or its ELF header names does not exist"
 	case err == syscall.ENOENT:
 		code = notFound
+	case err == syscall.ENOEXEC && isELF(file):
+		reason = "a program for another machine than this one, which is " + runtime.GOARCH
 	case err == syscall.ENOEXEC:
 		reason = "not a program for this machine, nor a script that begins with #!"
 	case err == syscall.EACCES:
 		reason = "permission denied for uid " + strconv.Itoa(os.Getuid()) + "; is it executable?"
 	}
 	fail(code, "exec: "+file+": "+reason)
+}
+
+// isELF says whether file begins as a program does.
+func isELF(file string) bool {
+	f, err := os.Open(file)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var magic [4]byte
+	_, err = f.Read(magic[:])
+	return err == nil && string(magic[:]) == "\x7fELF"
 }
 
 func exists(file string) bool {
