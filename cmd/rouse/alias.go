@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/cmd/rouse/client"
 )
 
 func (a *app) aliasCommand() *cobra.Command {
@@ -23,38 +24,31 @@ func (a *app) aliasCommand() *cobra.Command {
 	weight := cmd.Flags().Float64("weight", 0, "share of the second version, 0 to 1")
 	remove := cmd.Flags().Bool("remove", false, "remove the alias")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		name, err := rouse.ParseFunctionName(args[0])
-		if err != nil {
-			return usageError{plain(err)}
-		}
-		alias, err := rouse.ParseAlias(args[1])
-		if err != nil {
-			return usageError{plain(err)}
-		}
-		if *remove != (len(args) == 2) {
-			return usagef("give either a version or --remove")
-		}
-		c, err := a.client()
-		if err != nil {
-			return usageError{plain(err)}
-		}
-		defer c.Close()
-		if *remove {
-			if err := c.DeleteAlias(cmd.Context(), name, alias); err != nil {
+		return a.onFunction(args[0], func(c *client.Client, name rouse.FunctionName) error {
+			alias, err := rouse.ParseAlias(args[1])
+			if err != nil {
+				return usageError{plain(err)}
+			}
+			if *remove != (len(args) == 2) {
+				return usagef("give either a version or --remove")
+			}
+			if *remove {
+				if err := c.DeleteAlias(cmd.Context(), name, alias); err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(a.stdout, "removed %s:%s\n", name, alias)
 				return err
 			}
-			_, err = fmt.Fprintf(a.stdout, "removed %s:%s\n", name, alias)
+			version, err := strconv.Atoi(args[2])
+			if err != nil || version < 1 {
+				return usagef("version %q: must be a number; rouse versions %s lists them", args[2], name)
+			}
+			if err := c.SetAlias(cmd.Context(), name, alias, rouse.Alias{Version: version, Second: *second, Weight: *weight}); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(a.stdout, "%s:%s is version %d\n", name, alias, version)
 			return err
-		}
-		version, err := strconv.Atoi(args[2])
-		if err != nil || version < 1 {
-			return usagef("version %q: must be a number; rouse versions %s lists them", args[2], name)
-		}
-		if err := c.SetAlias(cmd.Context(), name, alias, rouse.Alias{Version: version, Second: *second, Weight: *weight}); err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(a.stdout, "%s:%s is version %d\n", name, alias, version)
-		return err
+		})
 	}
 	return cmd
 }

@@ -206,11 +206,7 @@ func (a *app) jobsOf(verb, short string, run func(context.Context, *client.Clien
 	return &cobra.Command{
 		Use: verb + " NAME", Short: short, Example: "  rouse jobs " + verb + " hello", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			fn, err := rouse.ParseFunctionName(args[0])
-			if err != nil {
-				return usageError{plain(err)}
-			}
-			return a.connected(func(c *client.Client) error {
+			return a.onFunction(args[0], func(c *client.Client, fn rouse.FunctionName) error {
 				text, err := run(cmd.Context(), c, fn)
 				if err == nil {
 					fmt.Fprintln(a.stdout, text)

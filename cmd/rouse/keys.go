@@ -25,16 +25,6 @@ func (a *app) keysCommand() *cobra.Command {
 	return cmd
 }
 
-// connected runs body with a client of the server that the flags name.
-func (a *app) connected(body func(*client.Client) error) error {
-	c, err := a.client()
-	if err != nil {
-		return usageError{plain(err)}
-	}
-	defer c.Close()
-	return body(c)
-}
-
 func (a *app) keysCreate() *cobra.Command {
 	var name string
 	cmd := &cobra.Command{

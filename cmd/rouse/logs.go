@@ -25,31 +25,24 @@ func (a *app) logsCommand() *cobra.Command {
 	cmd.Flags().StringVar(&q.RequestID, "request", "", "lines of one request, by its X-Request-Id")
 	asJSON := cmd.Flags().Bool("json", false, "print a JSON object per line")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		name, err := rouse.ParseFunctionName(args[0])
-		if err != nil {
-			return usageError{plain(err)}
-		}
-		if q.Tail < 0 {
-			return usagef("--tail %d: must not be negative", q.Tail)
-		}
-		c, err := a.client()
-		if err != nil {
-			return usageError{plain(err)}
-		}
-		defer c.Close()
-		out := json.NewEncoder(a.stdout)
-		out.SetEscapeHTML(false)
-		err = c.Logs(cmd.Context(), name, q, func(line adminapi.LogLine) error {
-			if *asJSON {
-				return out.Encode(line)
+		return a.onFunction(args[0], func(c *client.Client, name rouse.FunctionName) error {
+			if q.Tail < 0 {
+				return usagef("--tail %d: must not be negative", q.Tail)
 			}
-			_, err := fmt.Fprintf(a.stdout, "%s %s\n", line.Time, line.Text)
+			out := json.NewEncoder(a.stdout)
+			out.SetEscapeHTML(false)
+			err := c.Logs(cmd.Context(), name, q, func(line adminapi.LogLine) error {
+				if *asJSON {
+					return out.Encode(line)
+				}
+				_, err := fmt.Fprintf(a.stdout, "%s %s\n", line.Time, line.Text)
+				return err
+			})
+			if q.Follow && cmd.Context().Err() != nil {
+				return nil // an interrupt is how following ends
+			}
 			return err
 		})
-		if q.Follow && cmd.Context().Err() != nil {
-			return nil // an interrupt is how following ends
-		}
-		return err
 	}
 	return cmd
 }

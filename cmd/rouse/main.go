@@ -10,6 +10,7 @@ import (
 	"syscall"
 	_ "time/tzdata" // schedules have time zones where the host has none
 
+	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/cmd/rouse/client"
 )
 
@@ -51,4 +52,23 @@ type app struct {
 func (a *app) client() (*client.Client, error) {
 	token, _ := a.getenv("ROUSE_TOKEN")
 	return client.New(a.server, token)
+}
+
+// connected runs body with a client of the server that the flags name.
+func (a *app) connected(body func(*client.Client) error) error {
+	c, err := a.client()
+	if err != nil {
+		return usageError{plain(err)}
+	}
+	defer c.Close()
+	return body(c)
+}
+
+// onFunction is connected for a command about the function that arg names.
+func (a *app) onFunction(arg string, body func(*client.Client, rouse.FunctionName) error) error {
+	name, err := rouse.ParseFunctionName(arg)
+	if err != nil {
+		return usageError{plain(err)}
+	}
+	return a.connected(func(c *client.Client) error { return body(c, name) })
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/cmd/rouse/client"
 	"github.com/rousehq/rouse/cmd/rouse/option"
 	"github.com/rousehq/rouse/cmd/rouse/project"
 )
@@ -28,38 +29,29 @@ func (a *app) scaleCommand() *cobra.Command {
 	unlimited := cmd.Flags().Bool("no-reserved", false, "lift the limit of --reserved")
 	cmd.MarkFlagsMutuallyExclusive("reserved", "no-reserved")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		name, err := rouse.ParseFunctionName(args[0])
-		if err != nil {
-			return usageError{plain(err)}
-		}
-		patch := make(map[string]any)
-		for _, f := range option.Fields(&fn) {
-			if f.IsSet() {
-				patch[f.Key] = f.JSON()
+		return a.onFunction(args[0], func(c *client.Client, name rouse.FunctionName) error {
+			patch := make(map[string]any)
+			for _, f := range option.Fields(&fn) {
+				if f.IsSet() {
+					patch[f.Key] = f.JSON()
+				}
 			}
-		}
-		if *unlimited {
-			patch["reserved"] = nil
-		}
-		c, err := a.client()
-		if err != nil {
-			return usageError{plain(err)}
-		}
-		defer c.Close()
-		var settings rouse.Settings
-		if len(patch) > 0 {
-			settings, err = c.UpdateSettings(cmd.Context(), name, patch)
-		} else {
-			view, viewErr := c.Function(cmd.Context(), name)
-			settings, err = view.Settings, viewErr
-		}
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return printJSON(a.stdout, settings)
-		}
-		return a.printSettings(settings)
+			if *unlimited {
+				patch["reserved"] = nil
+			}
+			view, err := c.Function(cmd.Context(), name)
+			settings := view.Settings
+			if err == nil && len(patch) > 0 {
+				settings, err = c.UpdateSettings(cmd.Context(), name, patch)
+			}
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return printJSON(a.stdout, settings)
+			}
+			return a.printSettings(settings)
+		})
 	}
 	return cmd
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/cmd/rouse/client"
 )
 
 func (a *app) publishCommand() *cobra.Command {
@@ -23,24 +24,17 @@ func (a *app) publishCommand() *cobra.Command {
 	description := cmd.Flags().String("description", "", "what to remember of the version")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		name, err := rouse.ParseFunctionName(args[0])
-		if err != nil {
-			return usageError{plain(err)}
-		}
-		c, err := a.client()
-		if err != nil {
-			return usageError{plain(err)}
-		}
-		defer c.Close()
-		v, err := c.Publish(cmd.Context(), name, *description)
-		if err != nil {
+		return a.onFunction(args[0], func(c *client.Client, name rouse.FunctionName) error {
+			v, err := c.Publish(cmd.Context(), name, *description)
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return printJSON(a.stdout, v)
+			}
+			_, err = fmt.Fprintf(a.stdout, "%s is version %d\n", name, v.Number)
 			return err
-		}
-		if *asJSON {
-			return printJSON(a.stdout, v)
-		}
-		_, err = fmt.Fprintf(a.stdout, "%s is version %d\n", name, v.Number)
-		return err
+		})
 	}
 	return cmd
 }
@@ -54,31 +48,24 @@ func (a *app) versionsCommand() *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		name, err := rouse.ParseFunctionName(args[0])
-		if err != nil {
-			return usageError{plain(err)}
-		}
-		c, err := a.client()
-		if err != nil {
-			return usageError{plain(err)}
-		}
-		defer c.Close()
-		fn, err := c.Function(cmd.Context(), name)
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return printJSON(a.stdout, struct {
-				Versions []rouse.Version                 `json:"versions"`
-				Aliases  map[rouse.Qualifier]rouse.Alias `json:"aliases"`
-			}{append([]rouse.Version{}, fn.Versions...), fn.Aliases})
-		}
-		t, now := newTable(a.stdout, "VERSION", "REVISION", "AGE", "ALIASES", "DESCRIPTION"), time.Now()
-		t.row(string(rouse.Latest), fn.Latest.Short(), age(now, fn.Revision.Created), aliasesOf(&fn.Function, 0), "")
-		for _, v := range slices.Backward(fn.Versions) {
-			t.row(fmt.Sprint(v.Number), v.Revision.Short(), age(now, v.Created), aliasesOf(&fn.Function, v.Number), v.Description)
-		}
-		return t.flush()
+		return a.onFunction(args[0], func(c *client.Client, name rouse.FunctionName) error {
+			fn, err := c.Function(cmd.Context(), name)
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return printJSON(a.stdout, struct {
+					Versions []rouse.Version                 `json:"versions"`
+					Aliases  map[rouse.Qualifier]rouse.Alias `json:"aliases"`
+				}{append([]rouse.Version{}, fn.Versions...), fn.Aliases})
+			}
+			t, now := newTable(a.stdout, "VERSION", "REVISION", "AGE", "ALIASES", "DESCRIPTION"), time.Now()
+			t.row(string(rouse.Latest), fn.Latest.Short(), age(now, fn.Revision.Created), aliasesOf(&fn.Function, 0), "")
+			for _, v := range slices.Backward(fn.Versions) {
+				t.row(fmt.Sprint(v.Number), v.Revision.Short(), age(now, v.Created), aliasesOf(&fn.Function, v.Number), v.Description)
+			}
+			return t.flush()
+		})
 	}
 	return cmd
 }
