@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -204,4 +205,64 @@ func TestProvisionedConcurrencyFromOutside(t *testing.T) {
 	if now := state(broken.Version); *now.StatusReason != "FUNCTION_ERROR_INIT_FAILURE" || *now.AllocatedProvisionedConcurrentExecutions != 0 {
 		t.Errorf("given up: %+v", now)
 	}
+}
+
+func TestACallEndsOnWhatItBeganWith(t *testing.T) {
+	s := serve(t)
+	c, f := s.lambda(), aws.String("f")
+	s.function(c, map[string]string{"WORD": "old"})
+	// during has a call be in the middle of its event, and returns what it answers in the end.
+	during := func(change func()) string {
+		t.Helper()
+		m, done := newMeeting(t), make(chan string, 1)
+		go func() {
+			out, err := c.Invoke(context.Background(), &lambda.InvokeInput{FunctionName: f, Payload: []byte(`{"visit":"` + m.url + `"}`)})
+			if err != nil {
+				done <- err.Error()
+				return
+			}
+			var answer struct{ Word string }
+			if err := json.Unmarshal(out.Payload, &answer); err != nil {
+				answer.Word = string(out.Payload)
+			}
+			done <- answer.Word
+		}()
+		select {
+		case <-m.arrived:
+		case text := <-done:
+			t.Fatalf("it ended with %q", text)
+		}
+		change()
+		close(m.over)
+		return <-done
+	}
+	word := during(func() {
+		if _, err := c.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: f, Environment: &types.Environment{Variables: map[string]string{"WORD": "new"}}}); err != nil {
+			t.Fatal(err)
+		}
+		out, err := c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: f})
+		if err != nil || !strings.Contains(string(out.Payload), `"word":"new"`) {
+			t.Errorf("a call after the update: %+v %v", out, err)
+		}
+	})
+	if word != "old" {
+		t.Errorf("the call that was updated under answered %q", word)
+	}
+	word = during(func() {
+		if _, err := c.DeleteFunction(t.Context(), &lambda.DeleteFunctionInput{FunctionName: f}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: f})
+		var gone *types.ResourceNotFoundException
+		if !errors.As(err, &gone) || *gone.Message != "Function not found: arn:aws:lambda:us-east-1:000000000000:function:f" {
+			t.Errorf("a call after the deletion: %v", err)
+		}
+	})
+	if word != "new" {
+		t.Errorf("the call that was deleted under answered %q", word)
+	}
+	if code := s.end(); code != 0 {
+		t.Errorf("the server ended with %d", code)
+	}
+	nothingLeft(t, s.data)
 }

@@ -214,6 +214,9 @@ func TestAnImageIsFetchedWhileNobodyWaits(t *testing.T) {
 	} else {
 		res.Body.Close()
 	}
+	if text := w.must("ls"); !strings.Contains(text, first+" (being fetched)") {
+		t.Errorf("%s", text)
+	}
 	from.open()
 	if err := lambda.NewFunctionActiveV2Waiter(c, func(o *lambda.FunctionActiveV2WaiterOptions) { o.MinDelay, o.MaxDelay = soon, soon }).Wait(t.Context(), &lambda.GetFunctionInput{FunctionName: f}, patience); err != nil {
 		t.Fatal(err)

@@ -48,6 +48,11 @@ func printFunctions(w io.Writer, now time.Time, fns []adminapi.FunctionView) err
 	for _, fn := range fns {
 		spec := fn.Revision.Spec
 		runs := cmp.Or(spec.Artifact.Image, spec.Runtime)
+		if p := fn.Revision.Preparing; p.Failed() {
+			runs += " (cannot be had)"
+		} else if p != nil {
+			runs += " (being fetched)"
+		}
 		t.row(string(fn.Name), fn.Latest.Short(), string(spec.Contract), runs, spec.Memory.String(),
 			counts(fn.Instances), fmt.Sprint(fn.Waiting), age(now, fn.Updated))
 	}

@@ -24,30 +24,15 @@ func (a *api) invoke(c *gateway.Call, escaped string) error {
 	if err := a.resolve(c, "Invoke", escaped); err != nil {
 		return err
 	}
-	h := c.Request.Header
-	switch kind := h.Get("X-Amz-Invocation-Type"); kind {
-	case "", "RequestResponse":
+	switch c.Request.Header.Get("X-Amz-Invocation-Type") {
 	case "DryRun":
 		delete(c.Writer.Header(), "X-Amz-Executed-Version")
 		c.Writer.WriteHeader(http.StatusNoContent)
 		return nil
 	case "Event":
 		return a.later(c)
-	default:
-		return validation([]string{"Value '" + clip(kind) + "' at 'invocationType' failed to satisfy constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]"})
-	}
-	if err := checkLogType(h); err != nil {
-		return err
 	}
 	return a.settle(c, a.invocation(c), answerFailure)
-}
-
-// checkLogType says what is wrong with X-Amz-Log-Type.
-func checkLogType(h http.Header) error {
-	if kind := h.Get("X-Amz-Log-Type"); kind != "" && kind != "None" && kind != "Tail" {
-		return validation([]string{"Value '" + clip(kind) + "' at 'logType' failed to satisfy constraint: Member must satisfy enum value set: [None, Tail]"})
-	}
-	return nil
 }
 
 // resolve finds the function and the revision that a call is for.
@@ -56,16 +41,20 @@ func (a *api) resolve(c *gateway.Call, operation, escaped string) error {
 	if err != nil {
 		return unmatched(operation, escaped)
 	}
-	qualifier := ""
+	var given []string
 	if c.Request.URL.RawQuery != "" {
-		qualifier = c.Request.URL.Query().Get("Qualifier")
+		given = c.Request.URL.Query()["Qualifier"]
+	}
+	if err := checkInvocation(operation, name, given, c.Request.Header); err != nil {
+		return err
+	}
+	qualifier := ""
+	if len(given) > 0 {
+		qualifier = given[0]
 	}
 	t, err := a.target(operation, name, qualifier)
 	if err != nil {
 		return err
-	}
-	if shape := shapes["NumericLatestPublishedOrAliasQualifier"]; t.qualifier != "" && !word(string(t.qualifier)) {
-		return validation([]string{"Value '" + clip(string(t.qualifier)) + "' at 'qualifier' failed to satisfy constraint: " + shape.like()})
 	}
 	if c.Function, err = a.Catalog.Function(t.name); err != nil {
 		return a.notFound(t)
@@ -112,17 +101,6 @@ func (a *api) pickFor(fn *rouse.Function) float64 {
 		return 0
 	}
 	return a.pick()
-}
-
-// word says whether s may be a qualifier.
-func word(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '$' {
-			return false
-		}
-	}
-	return len(s) <= 128
 }
 
 // settle answers with what the stations and the function made of an invocation,

@@ -19,18 +19,10 @@ func (a *api) invokeStream(c *gateway.Call, name string) error {
 	if err := a.resolve(c, "InvokeWithResponseStream", name); err != nil {
 		return err
 	}
-	h := c.Request.Header
-	switch kind := h.Get("X-Amz-Invocation-Type"); kind {
-	case "", "RequestResponse":
-	case "DryRun":
+	if c.Request.Header.Get("X-Amz-Invocation-Type") == "DryRun" {
 		delete(c.Writer.Header(), "X-Amz-Executed-Version")
 		c.Writer.WriteHeader(http.StatusNoContent)
 		return nil
-	default:
-		return validation([]string{"Value '" + clip(kind) + "' at 'invocationType' failed to satisfy constraint: Member must satisfy enum value set: [RequestResponse, DryRun]"})
-	}
-	if err := checkLogType(h); err != nil {
-		return err
 	}
 	return a.settle(c, a.streaming(c), func(c *gateway.Call, body []byte) {
 		out := newChunks(c)

@@ -341,3 +341,42 @@ func ownWord(operation string, c modelCase) bool {
 	}
 	return false
 }
+
+func TestInvocationsAreHeldToTheModelToo(t *testing.T) {
+	const invalid = " failed to satisfy constraint: Member must "
+	h := newWorld().api()
+	for _, c := range []struct {
+		path   string // of the invocation, f's when empty
+		query  string
+		header []string
+		says   string
+	}{
+		{"", "", []string{"X-Amz-Invocation-Type", "Never"}, "Value 'Never' at 'invocationType'" + invalid + "satisfy enum value set: [Event, RequestResponse, DryRun]"},
+		{"", "", []string{"X-Amz-Log-Type", "All"}, "Value 'All' at 'logType'" + invalid + "satisfy enum value set: [None, Tail]"},
+		{"", "", []string{"X-Amz-Log-Type", "All", "X-Amz-Invocation-Type", "Never"}, "2 validation errors detected: "},
+		{"", "?Qualifier=" + strings.Repeat("a", 129), nil, "at 'qualifier'" + invalid + "have length less than or equal to 128"},
+		{"", "?Qualifier=a.b", nil, "Value 'a.b' at 'qualifier'" + invalid + "satisfy regular expression pattern"},
+		{strings.Repeat("a", 257), "", nil, "at 'functionName'" + invalid + "have length less than or equal to 256"},
+		{strings.Repeat("a", 65), "", nil, "at 'functionName'" + invalid + "have length less than or equal to 64"},
+		{"a%20b", "", nil, "Value 'a b' at 'functionName'" + invalid + "satisfy regular expression pattern"},
+		{"nobody", "", []string{"X-Amz-Invocation-Type", "Never"}, "Value 'Never' at 'invocationType'"},
+		{"", "", []string{"X-Amz-Tenant-Id", "t"}, "TenantId is not available in Rouse"},
+		{"", "", []string{"X-Amz-Durable-Execution-Name", "d"}, "DurableExecutionName is not available in Rouse"},
+	} {
+		name := c.path
+		if name == "" {
+			name = "f"
+		}
+		for _, path := range []string{"/2015-03-31/functions/" + name + "/invocations", "/2021-11-15/functions/" + name + "/response-streaming-invocations"} {
+			says := c.says
+			if strings.Contains(path, "streaming") {
+				if says = strings.Replace(says, "[Event, RequestResponse, DryRun]", "[RequestResponse, DryRun]", 1); strings.HasPrefix(says, "Durable") {
+					continue // it has none
+				}
+			}
+			if got := call(h, "POST", path+c.query, "{}", c.header...); got.Code != 400 || !strings.Contains(got.Body.String(), says) {
+				t.Errorf("%.80s%.30s %v: %d %.300s, want %s", path, c.query, c.header, got.Code, got.Body, says)
+			}
+		}
+	}
+}
