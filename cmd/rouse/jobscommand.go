@@ -48,7 +48,7 @@ func (a *app) jobsList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "ls [NAME]",
 		Aliases: []string{"list"},
-		Short:   "list jobs: of each function first those that have not ended",
+		Short:   "list jobs, the newest first",
 		Example: "  rouse jobs ls\n  rouse jobs ls hello --status failed --json",
 		Args:    cobra.MaximumNArgs(1),
 	}

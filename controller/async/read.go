@@ -1,12 +1,11 @@
 package async
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"iter"
-	"strings"
+	"math"
 	"time"
 
 	"github.com/rousehq/rouse"
@@ -61,98 +60,110 @@ func (e *Engine) Payload(ctx context.Context, j *Job) (answer []byte, err error)
 	return answer, err
 }
 
-// mostLooked bounds how many jobs one List looks at, since a view must be short.
-const mostLooked = 20_000
+const (
+	// mostLooked bounds how many messages a view looks at, since views must be short.
+	mostLooked = 20_000
+	// mostViews bounds one List: where jobs are rare among other messages, a page
+	// has fewer than were asked for.
+	mostViews = 16
+)
 
-// List finds jobs: by function, and of each first those that have not ended, the
-// oldest first, then those that have, the newest first. They come without their
-// payloads. There are more while next is not empty, even if this page is: give
-// it as f.After. A cursor that no List returned is an Invalid error.
+// List finds jobs, the newest first, without their payloads. There are more while
+// next is not empty, even if this page is: give it as f.After. A page goes on
+// where the one before it ended, whatever has happened to the jobs meanwhile. A
+// cursor that no List returned is an Invalid error.
 func (e *Engine) List(ctx context.Context, f Filter) (jobs []*Job, next string, err error) {
 	if f.Most <= 0 {
 		f.Most = 100
 	}
 	f.Most = min(f.Most, 1000)
-	name, key, err := readCursor(f.After)
+	below, err := readCursor(f.After)
 	if err != nil {
 		return nil, "", err
 	}
-	from := prefix + string(f.Function)
-	err = e.qs.View(ctx, func(r store.Reader) error {
-		jobs, next = nil, ""
-		looked := 0
-		for _, q := range e.qs.All(from) {
-			if f.Function != "" && q.Name() != from || q.Name() < name {
-				continue
-			}
-			after := key
-			if q.Name() != name {
-				after = nil
-			}
-			for k, seq := range places(r, q, f.State, after) {
-				if looked++; len(jobs) == f.Most || looked > mostLooked {
-					return nil // next is the last one that was looked at
-				}
-				next = cursor(q.Name(), k)
-				j, err := readJob(r, seq)
-				if err != nil || f.State != "" && j.State != f.State {
-					continue
-				}
-				j.Request.Payload = nil
-				jobs = append(jobs, j)
-			}
+	queues := map[uint32]*queue.Queue{}
+	for _, q := range e.qs.All(prefix + string(f.Function)) {
+		if f.Function == "" || functionOf(q) == f.Function {
+			queues[q.Definition().Number] = q
 		}
-		next = ""
-		return nil
-	})
-	return jobs, next, err
+	}
+	for range mostViews {
+		var page []*Job
+		from := below
+		if err := e.qs.View(ctx, func(r store.Reader) error {
+			page, below = some(r, queues, f, f.Most-len(jobs), from)
+			return nil
+		}); err != nil {
+			return nil, "", err
+		}
+		if jobs = append(jobs, page...); below == 0 {
+			return jobs, "", nil
+		}
+		if len(jobs) == f.Most {
+			break
+		}
+	}
+	return jobs, cursor(below), nil
 }
 
-// places are the keys under which a function's jobs stand, with their seqs: those
-// that have not ended, and then those that have. It goes on after a key.
-func places(r store.Reader, q *queue.Queue, state State, after []byte) iter.Seq2[[]byte, uint64] {
-	return func(yield func([]byte, uint64) bool) {
-		if state == "" || !state.Done() {
-			for k, seq := range q.Places(r, after) {
-				if !yield(k, seq) {
+// some finds up to most jobs below a seq. rest is below which there may be more;
+// 0 is nowhere.
+func some(r store.Reader, queues map[uint32]*queue.Queue, f Filter, most int, below uint64) (jobs []*Job, rest uint64) {
+	looked := 0
+	for seq, number := range candidates(r, queues, f, below) {
+		if looked++; len(jobs) == most || looked > mostLooked {
+			return jobs, rest
+		}
+		rest = seq
+		q := queues[number]
+		if q == nil {
+			continue
+		}
+		if f.State != "" && f.State.Done() {
+			if ended := r.Get(endedKey(q, seq)); len(ended) == 0 || ended[0] != stateByte(f.State) {
+				continue
+			}
+		}
+		j, err := readJob(r, seq)
+		if err != nil || f.State != "" && j.State != f.State {
+			continue
+		}
+		j.Request.Payload = nil
+		jobs = append(jobs, j)
+	}
+	return jobs, 0
+}
+
+// candidates are the seqs below one at which there may be such jobs, the newest
+// first, with their queues' numbers: of one function those that have ended, where
+// that is asked for, and else every message there is.
+func candidates(r store.Reader, queues map[uint32]*queue.Queue, f Filter, below uint64) iter.Seq2[uint64, uint32] {
+	if f.Function == "" || f.State == "" || !f.State.Done() {
+		return queue.Newest(r, below)
+	}
+	return func(yield func(uint64, uint32) bool) {
+		for number, q := range queues { // one, or none
+			for k := range r.Scan(endedKey(q, below-1), prefixEnd(queuePrefix('E', q))) {
+				if !yield(^binary.BigEndian.Uint64(k[len(k)-8:]), number) {
 					return
 				}
 			}
 		}
-		if state != "" && !state.Done() {
-			return
-		}
-		from := queuePrefix('E', q)
-		to := prefixEnd(from)
-		if bytes.HasPrefix(after, from) {
-			from = append(bytes.Clone(after), 0)
-		}
-		for k, v := range r.Scan(from, to) {
-			if state != "" && v[0] != stateByte(state) {
-				continue
-			}
-			if !yield(k, ^binary.BigEndian.Uint64(k[len(k)-8:])) {
-				return
-			}
-		}
 	}
 }
 
-// A cursor is a queue's name and the key of a job's place in it.
-func cursor(name string, key []byte) string {
-	return base64.RawURLEncoding.EncodeToString(append(append([]byte(name), 0), key...))
-}
+// A cursor is the seq below which a listing goes on.
+func cursor(below uint64) string { return base64.RawURLEncoding.EncodeToString(bigEndian(below)) }
 
-func readCursor(text string) (name string, key []byte, err error) {
+func readCursor(text string) (below uint64, err error) {
 	if text == "" {
-		return "", nil, nil
+		return math.MaxUint64, nil
 	}
 	b, err := base64.RawURLEncoding.DecodeString(text)
-	before, key, ok := bytes.Cut(b, []byte{0})
-	if err != nil || !ok || !strings.HasPrefix(string(before), prefix) {
-		return "", nil, rouse.Errorf(rouse.Invalid, "after: must be what an earlier page said comes next")
+	if err != nil || len(b) != 8 || binary.BigEndian.Uint64(b) == 0 {
+		return 0, rouse.Errorf(rouse.Invalid, "after: must be what an earlier page said comes next")
 	}
-	return string(before), key, nil
+	return binary.BigEndian.Uint64(b), nil
 }
 
 // Untold is how many promises to tell of jobs' ends are still to be kept.

@@ -35,6 +35,8 @@ type Reader interface {
 	// Scan yields the keys from from, inclusive, to to, exclusive, in the order
 	// of their bytes, with their values. The loop's body must not write.
 	Scan(from, to []byte) iter.Seq2[[]byte, []byte]
+	// ScanBack yields what Scan does, the last key first.
+	ScanBack(from, to []byte) iter.Seq2[[]byte, []byte]
 }
 
 // Tx changes the space within a transaction. It sees its own changes.

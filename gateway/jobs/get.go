@@ -160,8 +160,8 @@ var states = []rouse.JobState{
 	rouse.JobPending, rouse.JobRunning, rouse.JobSucceeded, rouse.JobFailed, rouse.JobCancelled, rouse.JobExpired,
 }
 
-// List answers with jobs: those of a function, or of all, and of one status; of
-// each function those that have not ended come first.
+// List answers with jobs, the newest first: those of a function, or of all, and
+// of one status.
 func (a *API) List(c *gateway.Call) error {
 	query := c.Request.URL.Query()
 	f := rouse.JobFilter{State: rouse.JobState(query.Get("status")), After: query.Get("after")}

@@ -37,7 +37,7 @@ func readRecord(b []byte) (*Message, number, error) {
 		return nil, 0, errRecord
 	}
 	m := &Message{Place: [16]byte(b[:16]), Seq: seqIn(b), Sent: unix(int64(binary.BigEndian.Uint64(b[16:])))}
-	q := number(binary.BigEndian.Uint32(b[24:]))
+	q := queueIn(b)
 	rest := b[recordHead:]
 	var fields [5][]byte
 	for i := range fields {
@@ -56,6 +56,9 @@ func readRecord(b []byte) (*Message, number, error) {
 	m.ID = id.String()
 	return m, q, nil
 }
+
+// queueIn is the queue that a record's message is in.
+func queueIn(b []byte) number { return number(binary.BigEndian.Uint32(b[24:])) }
 
 // Where a message is, beside ready.
 const (

@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"bytes"
 	"encoding/binary"
 	"iter"
 	"math"
@@ -273,24 +272,13 @@ func (q *Queue) Messages(r store.Reader, most int) []uint64 {
 	return (&Tx{Tx: readOnly{r}}).messages(q, most, math.MaxUint64)
 }
 
-// Places are the keys under which a standard queue's messages stand, with their
-// seqs: those that are ready first, each kind the oldest first. It goes on after
-// a key that it yielded before. Keys are valid until the loop's next turn.
-func (q *Queue) Places(r store.Reader, last []byte) iter.Seq2[[]byte, uint64] {
-	return func(yield func([]byte, uint64) bool) {
-		for i, table := range []byte{'r', 'd'} {
-			from := queueKey(table, q.number)
-			to := after(from)
-			switch {
-			case bytes.HasPrefix(last, from):
-				from = append(bytes.Clone(last), 0)
-			case len(last) > 0 && (i == 0 || last[0] != 'r'):
-				continue // it is in a later table
-			}
-			for k := range r.Scan(from, to) {
-				if !yield(k, lastSeq(k)) {
-					return
-				}
+// Newest yields the messages of all queues, the newest first, with the numbers of
+// their queues. It begins below a seq.
+func Newest(r store.Reader, below uint64) iter.Seq2[uint64, uint32] {
+	return func(yield func(seq uint64, queue uint32) bool) {
+		for k, v := range r.ScanBack([]byte{'m'}, seqKey('m', below)) {
+			if len(v) >= recordHead && !yield(lastSeq(k), uint32(queueIn(v))) {
+				return
 			}
 		}
 	}

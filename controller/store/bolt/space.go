@@ -176,6 +176,21 @@ func (r spaceReader) Scan(from, to []byte) iter.Seq2[[]byte, []byte] {
 	}
 }
 
+func (r spaceReader) ScanBack(from, to []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(key, value []byte) bool) {
+		c := r.bucket.Cursor()
+		k, v := c.Seek(to)
+		if k == nil {
+			k, v = c.Last()
+		}
+		for ; k != nil && bytes.Compare(k, from) >= 0; k, v = c.Prev() {
+			if bytes.Compare(k, to) < 0 && !yield(k, v) {
+				return
+			}
+		}
+	}
+}
+
 type spaceTx struct {
 	spaceReader
 	wrote bool

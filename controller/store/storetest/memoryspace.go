@@ -76,10 +76,20 @@ type memoryTx struct {
 func (t *memoryTx) Get(key []byte) []byte { return t.values[string(key)] }
 
 func (t *memoryTx) Scan(from, to []byte) iter.Seq2[[]byte, []byte] {
+	return t.scan(slices.Sorted(maps.Keys(t.values)), from, to)
+}
+
+func (t *memoryTx) ScanBack(from, to []byte) iter.Seq2[[]byte, []byte] {
+	keys := slices.Sorted(maps.Keys(t.values))
+	slices.Reverse(keys)
+	return t.scan(keys, from, to)
+}
+
+func (t *memoryTx) scan(keys []string, from, to []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(key, value []byte) bool) {
 		t.scanning++
 		defer func() { t.scanning-- }()
-		for _, key := range slices.Sorted(maps.Keys(t.values)) {
+		for _, key := range keys {
 			if key >= string(from) && key < string(to) && !yield([]byte(key), t.values[key]) {
 				return
 			}

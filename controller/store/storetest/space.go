@@ -88,6 +88,23 @@ func scan(t *testing.T, s store.Space) {
 		for range r.Scan([]byte("a"), []byte("z")) {
 			break
 		}
+		for _, ends := range [][2]string{{"b", "c"}, {"b01", "b2"}, {"d", "e"}, {"a", "z"}, {"0", "1"}, {"c", "b"}, {"a", "a\x00"}} {
+			var there, back []string
+			for k := range r.Scan([]byte(ends[0]), []byte(ends[1])) {
+				there = append(there, string(k))
+			}
+			for k, v := range r.ScanBack([]byte(ends[0]), []byte(ends[1])) {
+				if back = append(back, string(k)); string(v) != "value of "+string(k) {
+					t.Errorf("%q: %q", k, v)
+				}
+			}
+			if slices.Reverse(back); !slices.Equal(there, back) {
+				t.Errorf("%q: there %q, and back %q", ends, there, back)
+			}
+		}
+		for range r.ScanBack([]byte("a"), []byte("z")) {
+			break
+		}
 		return nil
 	}))
 }
