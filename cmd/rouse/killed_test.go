@@ -41,7 +41,7 @@ func TestNothingAcknowledgedIsLostHoweverOftenServeIsKilled(t *testing.T) {
 	}
 	const perFolder = 25
 	total := 0
-	for done := 0; done < kills && !t.Failed(); done += perFolder {
+	for done := 0; done < kills; done += perFolder {
 		k := newKilling(t)
 		k.setUp()
 		for range min(perFolder, kills-done) {
@@ -49,6 +49,9 @@ func TestNothingAcknowledgedIsLostHoweverOftenServeIsKilled(t *testing.T) {
 		}
 		k.drain()
 		total += k.check()
+		if t.Failed() {
+			return
+		}
 	}
 	t.Logf("%d kills, %d acknowledged, none lost", kills, total)
 }
@@ -298,7 +301,6 @@ func (k *killing) checkJob(id string, sent sentJob) {
 	if told := k.told[id]; sent.hooked && (len(told) != 1 || told[end] == 0) {
 		k.t.Errorf("of job %s, which is %q, a webhook was told %v", id, end, told)
 	}
-	if j.Untold != "" {
-		k.t.Errorf("job %s: %s", id, j.Untold)
-	}
+	// One that was told before a kill may be told once more, and not hear at first.
+	until(k.t, "the webhook of job "+id+" is told", func() bool { return j.Untold == "" || k.job(id).Untold == "" })
 }

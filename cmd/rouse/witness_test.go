@@ -228,7 +228,7 @@ func (c *caller) send(ctx context.Context, url string) bool {
 func (c *caller) schedule(ctx context.Context, url string) bool {
 	name := fmt.Sprintf("at-%d", time.Now().UnixNano())
 	b, err := json.Marshal(rouse.Schedule{
-		Name: name, Function: "job", When: "at(" + time.Now().Add(time.Second).UTC().Format("2006-01-02T15:04:05") + ")",
+		Name: name, Function: "job", When: "at(" + time.Now().Add(3*time.Second).UTC().Format("2006-01-02T15:04:05") + ")",
 		Payload: json.RawMessage(`{"schedule":"` + name + `"}`), Missed: rouse.MissedOnce, MissedWithin: rouse.Duration(time.Hour),
 	})
 	if err != nil {
