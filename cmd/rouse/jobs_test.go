@@ -64,3 +64,26 @@ func TestAJobIsRunAndEndsAsItsFunctionDoes(t *testing.T) {
 		t.Errorf("after rm --force: %+v", j)
 	}
 }
+
+// What was accepted for $LATEST is run by the code that is deployed when its turn
+// comes, as on AWS; for a version, by that version.
+func TestJobsThatWaitRunTheCodeOfTheirTurn(t *testing.T) {
+	s := serve(t)
+	s.deploy("echo", "--env", "WORD=old")
+	s.must("publish", "echo")
+	s.must("jobs", "pause", "echo")
+	var latest, fixed []string
+	for range 3 {
+		latest = append(latest, s.later("echo", "{}", ""))
+		fixed = append(fixed, s.later("echo", "{}", "qualifier=1"))
+	}
+	s.deploy("echo", "--env", "WORD=new")
+	s.must("jobs", "resume", "echo")
+	for word, polls := range map[string][]string{"new": latest, "old": fixed} {
+		for _, poll := range polls {
+			if j := s.jobEnd(poll); !strings.Contains(string(j.Result), `"word":"`+word+`"`) {
+				t.Errorf("a job that waited while the code changed: %+v %s, want %s", j, j.Result, word)
+			}
+		}
+	}
+}
