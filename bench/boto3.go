@@ -67,7 +67,8 @@ func boto3(ctx context.Context, l *lab) (results []result, err error) {
 	return []result{judge(ratio <= 1.1, line)}, nil
 }
 
-// bare is a server that answers each request with its body.
+// bare is a server that answers each request with its body, under the headers
+// that Rouse answers with.
 func bare() error {
 	l, err := net.FileListener(os.NewFile(3, "listener"))
 	if err != nil {
@@ -81,6 +82,7 @@ func bare() error {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("X-Amz-Executed-Version", "$LATEST")
 		w.Header().Set("X-Amzn-Requestid", "00000000-0000-4000-8000-000000000000")
+		w.Header().Set("X-Request-Id", "00000000-0000-4000-8000-000000000000")
 		w.Write(b)
 	}))
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/runtime/wire"
 )
 
 const hello = "echo hello; exec sleep 1000"
@@ -72,3 +73,22 @@ func BenchmarkIdleAndBusy(b *testing.B) {
 func BenchmarkDialFromTheHost(b *testing.B) { dialAll(b, way{opened: true}) }
 
 func BenchmarkDialRelayed(b *testing.B) { dialAll(b, way{relayed: true}) }
+
+// What the second listener adds to a start.
+func BenchmarkListen(b *testing.B) {
+	for _, w := range ways() {
+		b.Run(w.name, func(b *testing.B) {
+			box := newBox(b, w)
+			if err := box.Connected(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				l, err := box.Link.way().listen(b.Context(), 0, wire.HeldPlatform)
+				if err != nil {
+					b.Fatal(err)
+				}
+				l.Close()
+			}
+		})
+	}
+}
