@@ -16,6 +16,10 @@ import (
 // started without it.
 const forkTimeout = 2 * time.Second
 
+// lastWords is how long what a zygote said before it ended may take to be heard
+// when something that it started keeps its socket open.
+const lastWords = time.Second
+
 // forked is the exit status of a zygote whose child goes on.
 const forked = 75
 
@@ -28,6 +32,7 @@ type zygote struct {
 	report  int      // its launcher's, -1 afterwards
 	control *os.File // nil when there is nothing to be heard from it
 	refusal string   // what it said about its modules
+	failure string   // what its launcher said, when it ended
 	// asked is the request that waits for it: the zygote's own while it imports,
 	// the start's while it forks, else 0.
 	asked uint64
@@ -108,6 +113,7 @@ func (a *agent) hearZygote(control *os.File) {
 			case a.zygote.control != control:
 			case err != nil:
 				a.zygote.close()
+				a.checkImports()
 				a.checkFork()
 			default:
 				a.zygoteSays(said)
@@ -207,17 +213,12 @@ func (a *agent) forked(who string) {
 func (a *agent) zygoteEnded(status unix.WaitStatus) {
 	z := &a.zygote
 	z.pid = 0
-	said := reported(z.report)
+	z.failure = reported(z.report)
 	z.report = -1
-	if z.stage == importing {
-		switch {
-		case z.refusal != "":
-			said = z.refusal
-		case said == "":
-			said = "the interpreter ended while it imported modules"
-		}
-		a.reply(z.asked, wire.Message{}, errors.New(said))
-		z.asked = 0
+	if z.stage == importing { // its last words may still be on their way
+		a.later(lastWords, func() { z.close(); a.checkImports() })
+		a.checkImports()
+		return
 	}
 	switch {
 	case z.stage == forking && status.Exited() && status.ExitStatus() == forked:
@@ -228,6 +229,24 @@ func (a *agent) zygoteEnded(status unix.WaitStatus) {
 		z.stage = over
 		z.close()
 	}
+}
+
+// checkImports gives up a zygote of which nothing more will be heard.
+func (a *agent) checkImports() {
+	z := &a.zygote
+	if z.stage != importing || z.pid != 0 || z.control != nil {
+		return
+	}
+	said := z.failure
+	switch {
+	case z.refusal != "":
+		said = z.refusal
+	case said == "":
+		said = "the interpreter ended while it imported modules"
+	}
+	z.stage = over
+	a.reply(z.asked, wire.Message{}, errors.New(said))
+	z.asked = 0
 }
 
 // checkFork gives up a fork of which nothing more will be heard.

@@ -131,6 +131,7 @@ func TestAModuleThatCannotBeForkedIsRefusedByName(t *testing.T) {
 		"rouse_raises":  "raise ValueError('at import')",
 		"rouse_exits":   "import sys\nsys.exit(7)",
 		"rouse_dies":    "import os\nos._exit(9)",
+		"rouse_leaves":  "import os, time\nif os.fork():\n    os._exit(9)\ntime.sleep(600)",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name+".py"), []byte(source), 0o644); err != nil {
 			t.Fatal(err)
@@ -142,6 +143,7 @@ func TestAModuleThatCannotBeForkedIsRefusedByName(t *testing.T) {
 		"rouse_raises":  "module rouse_raises: it cannot be imported: ValueError: at import",
 		"rouse_exits":   "module rouse_exits: it cannot be imported: SystemExit: 7",
 		"rouse_dies":    "the interpreter ended while it imported modules",
+		"rouse_leaves":  "the interpreter ended while it imported modules",
 		"rouse_missing": "module rouse_missing: it cannot be imported: ModuleNotFoundError",
 	} {
 		t.Run(module, func(t *testing.T) {
