@@ -75,12 +75,19 @@ func (a *account) give() bool {
 
 // freed lets others have the concurrency that from gave back.
 func (p *Pool) freed(whose freed, from *revision) {
-	if whose == freedNobody {
-		return
-	}
-	for r := range p.all() {
-		if r != from && (whose == freedAll || r.rev.Function == from.rev.Function) {
+	tell := func(r *revision) {
+		if r != from {
 			r.do(func(s *state, now time.Time) actions { return s.settle(now, actions{}) })
+		}
+	}
+	switch whose {
+	case freedFunction:
+		for _, r := range p.of(from.rev.Function) {
+			tell(r)
+		}
+	case freedAll:
+		for r := range p.all() {
+			tell(r)
 		}
 	}
 }

@@ -11,7 +11,9 @@ import (
 // is ended. It returns when no sandbox is left, or the error of those that
 // could not be removed.
 func (p *Pool) Close(ctx context.Context) error {
-	p.closing.Store(true)
+	p.mu.Lock()
+	p.closing.Store(true) // which add looks at, so that closeAll misses none
+	p.mu.Unlock()
 	p.closeAll(false)
 	if !p.empty(ctx) {
 		p.end() // starts under way fail, and so are cleaned up

@@ -180,6 +180,7 @@ func TestProvisionedInstancesAreGivenUpAfterSixAttempts(t *testing.T) {
 		broken.Store(true)
 		b.ready = func(rouse.InstanceID) error {
 			if broken.Load() {
+				<-time.After(time.Second) // else the first to fail takes those back that have yet to begin
 				return rouse.Errorf(rouse.StartFailed, "init crashed")
 			}
 			return nil

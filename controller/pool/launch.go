@@ -204,8 +204,9 @@ func (r *revision) stop(i *instance) {
 			return
 		}
 	}
+	p.ledger.leave(r.rev.Spec.Memory)
 	r.do(func(s *state, now time.Time) actions { return s.gone(now, i) })
-	p.runGrants(p.ledger.gone(r.rev.Spec.Memory, i.sliced))
+	p.runGrants(p.ledger.left(r.rev.Spec.Memory, i.sliced))
 	p.trim()
 	r.forget()
 	p.changed()

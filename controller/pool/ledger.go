@@ -50,6 +50,7 @@ type ledger struct {
 	instances int
 	starts    int
 	memory    rouse.Bytes // of all instances
+	leaving   rouse.Bytes // of those that are in no revision any more
 	spares    rouse.Bytes // of the spare sandboxes, measured
 	last      *demand     // the ring's end; its next is served first
 	ring      int         // demands in the ring
@@ -94,10 +95,32 @@ func (l *ledger) began() []func() {
 	return l.serve()
 }
 
-// gone gives an instance's tokens back.
-func (l *ledger) gone(memory rouse.Bytes, sliced bool) []func() {
+// leave says that an instance is in no revision any more, and that left follows:
+// in between nobody may think that its memory is not about to be free.
+func (l *ledger) leave(memory rouse.Bytes) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.leaving += memory
+}
+
+// left gives the tokens of an instance back for which leave was called.
+func (l *ledger) left(memory rouse.Bytes, sliced bool) []func() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leaving -= memory
+	return l.gone(memory, sliced)
+}
+
+// unused gives the tokens of a granted start back that nobody needs any more.
+func (l *ledger) unused(memory rouse.Bytes, sliced bool) []func() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.starts--
+	return l.gone(memory, sliced)
+}
+
+// gone gives an instance's tokens back. mu is held.
+func (l *ledger) gone(memory rouse.Bytes, sliced bool) []func() {
 	l.instances--
 	l.memory -= memory
 	if sliced {
@@ -138,7 +161,7 @@ func (l *ledger) serve() []func() {
 	for passed := 0; passed < l.ring && l.starts < l.limits.starts; {
 		d := l.last.next
 		if d.starts == 0 {
-			l.leave(d)
+			l.drop(d)
 			continue
 		}
 		cost := l.cost(d)
@@ -234,8 +257,8 @@ func (l *ledger) append(d *demand) {
 	l.ring++
 }
 
-// leave takes d, whose turn it is, out of the ring.
-func (l *ledger) leave(d *demand) {
+// drop takes d, whose turn it is, out of the ring.
+func (l *ledger) drop(d *demand) {
 	if d == l.last {
 		l.last = nil
 	} else {
@@ -296,16 +319,18 @@ func (l *ledger) mark(now time.Time, d *demand, nested bool) []func() {
 	return l.serve()
 }
 
-// hopeless says that d cannot be served although leaving is about to be freed.
-func (l *ledger) hopeless(d *demand, leaving rouse.Bytes) bool {
+// hopeless says that d, which has not got asked starts yet, cannot be served although
+// leaving is about to be freed. The caller has found out about leaving before.
+func (l *ledger) hopeless(d *demand, asked int, leaving rouse.Bytes) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if d.starts == 0 {
+	if d.starts < asked || asked == 0 { // one is granted and on its way
 		return false
 	}
 	if _, fits := l.fits(d); fits {
 		return false
 	}
+	leaving += l.leaving
 	return l.short != d || leaving == 0 || l.memory-leaving+d.memory > l.reach(d)
 }
 

@@ -61,7 +61,8 @@ func (b *books) end(n int) {
 	}
 	r := b.running[n]
 	b.running = append(b.running[:n:n], b.running[n+1:]...)
-	b.run(b.gone(r.of.memory, r.sliced))
+	b.leave(r.of.memory)
+	b.run(b.left(r.of.memory, r.sliced))
 }
 
 // got counts d's grants among the last n.
@@ -189,7 +190,7 @@ func TestANestedCallHasMemoryThatOthersDoNotTake(t *testing.T) {
 	if got := b.got(inner, len(b.order)); got != 2 { // one before, one now
 		t.Errorf("%d nested starts, want 1 and no more than is kept", got-1)
 	}
-	if !b.hopeless(inner, 0) {
+	if !b.hopeless(inner, inner.starts, 0) {
 		t.Error("a second one could wait for ever")
 	}
 	if taken, others := b.withdraw(inner, 1); taken != 1 || len(others) != 0 {

@@ -58,6 +58,7 @@ type Pool struct {
 
 	mu        sync.Mutex
 	functions map[rouse.FunctionName]*tokens
+	changes   uint64 // counts what was told of functions and revisions
 	account   *account
 	ended     bool           // nothing is spawned any more
 	work      sync.WaitGroup // starts, stops and watches
@@ -115,7 +116,8 @@ func (p *Pool) lend(ctx context.Context, id rouse.RevisionID, w *waiter) (*rouse
 
 // Warm blocks until an instance of rev is ready, starting one if need be, and
 // at most as long as a request would be held and a start may take. It makes rev
-// known with settings, whether or not a function points at it yet.
+// known with settings, whether or not a function points at it yet; starts that
+// failed before count for nothing.
 func (p *Pool) Warm(ctx context.Context, rev rouse.Revision, settings rouse.Settings) error {
 	if p.closing.Load() {
 		return errClosing
@@ -125,7 +127,11 @@ func (p *Pool) Warm(ctx context.Context, rev rouse.Revision, settings rouse.Sett
 	}
 	ctx, cancel := context.WithTimeout(ctx, settings.Hold.D()+makeTimeout+initTimeout(rev))
 	defer cancel()
-	lease, err := p.add(rev, settings, settings.Provisioned).acquire(ctx, &waiter{warm: true})
+	p.mu.Lock()
+	r := p.add(rev, settings, settings.Provisioned)
+	p.mu.Unlock()
+	r.do(func(s *state, now time.Time) actions { return s.renew(now, settings) })
+	lease, err := r.acquire(ctx, &waiter{warm: true})
 	if err != nil {
 		return err
 	}
@@ -146,10 +152,8 @@ func (p *Pool) Changed(fn rouse.Function) {
 			p.config.Log.Error("provisioned instances cannot start", "function", fn.Name, "error", err)
 		}
 	}
-	for r := range p.all() {
-		if r.rev.Function == fn.Name {
-			r.configure(fn.SettingsFor(&r.rev), !slices.Contains(current, r.rev.ID))
-		}
+	for _, r := range p.of(fn.Name) {
+		r.configure(fn.SettingsFor(&r.rev), !slices.Contains(current, r.rev.ID))
 	}
 }
 
@@ -174,9 +178,13 @@ func (p *Pool) Forget(name rouse.FunctionName) {
 // Retire drains a revision: what runs is finished, what is idle goes at once,
 // and late arrivals are still served. It does not block.
 func (p *Pool) Retire(id rouse.RevisionID) {
+	p.mu.Lock()
+	p.changes++
+	p.mu.Unlock()
 	if r, ok := p.revisions.Load(id); ok {
 		r := r.(*revision)
 		r.do(func(s *state, now time.Time) actions { return s.configure(now, s.settings, true) })
+		r.forget()
 	}
 }
 
@@ -204,14 +212,24 @@ func (p *Pool) revision(id rouse.RevisionID) (*revision, error) {
 	if r, ok := p.revisions.Load(id); ok {
 		return r.(*revision), nil
 	}
-	rev, fn, err := p.config.Lookup(id)
-	if err != nil {
-		return nil, err
+	for {
+		p.mu.Lock()
+		before := p.changes
+		p.mu.Unlock()
+		rev, fn, err := p.config.Lookup(id)
+		if err != nil {
+			return nil, err
+		}
+		if err := p.Fits(rev.Spec); err != nil {
+			return nil, err
+		}
+		p.mu.Lock()
+		if p.changes == before {
+			defer p.mu.Unlock()
+			return p.add(rev, fn.SettingsFor(&rev), fn.TotalProvisioned()), nil
+		}
+		p.mu.Unlock() // whoever told of the change found no revision that it could concern
 	}
-	if err := p.Fits(rev.Spec); err != nil {
-		return nil, err
-	}
-	return p.add(rev, fn.SettingsFor(&rev), fn.TotalProvisioned()), nil
 }
 
 // Fits is an Unavailable error when no instance of spec could ever start here.
@@ -222,10 +240,8 @@ func (p *Pool) Fits(spec rouse.Spec) error {
 	return nil
 }
 
-// add makes a revision known. provisioned is what its function has in all.
+// add makes a revision known. provisioned is what its function has in all. mu is held.
 func (p *Pool) add(rev rouse.Revision, settings rouse.Settings, provisioned int) *revision {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if known, ok := p.revisions.Load(rev.ID); ok {
 		return known.(*revision)
 	}
@@ -235,8 +251,9 @@ func (p *Pool) add(rev rouse.Revision, settings rouse.Settings, provisioned int)
 		t.set(settings, provisioned)
 		p.functions[rev.Function] = t
 	}
-	t.revisions++
 	r := newRevision(p, rev, settings, t)
+	r.state.closed = p.closing.Load()
+	t.revisions = append(t.revisions, r)
 	p.revisions.Store(rev.ID, r)
 	return r
 }
@@ -246,15 +263,27 @@ func (p *Pool) drop(r *revision) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.revisions.Delete(r.rev.ID)
-	r.state.tokens.revisions--
-	if r.state.tokens.revisions == 0 {
+	t := r.state.tokens
+	t.revisions = slices.DeleteFunc(slices.Clone(t.revisions), func(other *revision) bool { return other == r })
+	if len(t.revisions) == 0 {
 		delete(p.functions, r.rev.Function)
 	}
+}
+
+// of lists a function's revisions.
+func (p *Pool) of(name rouse.FunctionName) []*revision {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t := p.functions[name]; t != nil {
+		return t.revisions
+	}
+	return nil
 }
 
 func (p *Pool) reserve(fn rouse.Function) {
 	p.account.share(fn.Name, fn.AccountShare())
 	p.mu.Lock()
+	p.changes++
 	if t := p.functions[fn.Name]; t != nil {
 		t.set(fn.Settings, fn.TotalProvisioned())
 	}

@@ -42,7 +42,7 @@ func newRevision(p *Pool, rev rouse.Revision, settings rouse.Settings, tokens *t
 func (r *revision) acquire(ctx context.Context, w *waiter) (*rouse.Lease, error) {
 	now := time.Now()
 	r.mu.Lock()
-	if r.state.removed {
+	if r.state.removed && !r.state.closed {
 		r.mu.Unlock()
 		return r.again(ctx, w)
 	}
@@ -60,6 +60,7 @@ func (r *revision) acquire(ctx context.Context, w *waiter) (*rouse.Lease, error)
 	r.act(acts, then)
 	switch {
 	case err != nil:
+		r.forget()
 		return nil, err
 	case inst != nil:
 		return r.lease(ctx, inst, w, now, false)
@@ -78,7 +79,7 @@ func (r *revision) hopeless() bool {
 	_, leaving := r.pool.candidates()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.state.instances) == 0 && r.pool.ledger.hopeless(r.demand, leaving)
+	return len(r.state.instances) == 0 && r.pool.ledger.hopeless(r.demand, r.state.asked, leaving)
 }
 
 // refuse ends a nested call's wait, which those who hold the memory may be
@@ -129,6 +130,7 @@ func (r *revision) await(ctx context.Context, w *waiter) (*rouse.Lease, error) {
 			r.release(g.inst, w, nil)
 		}
 	}
+	r.forget()
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return nil, overdue
 	}
@@ -278,8 +280,8 @@ func (r *revision) act(a actions, grants []func()) {
 	for _, c := range a.freezes {
 		r.pool.spawn(func() { r.freeze(c) })
 	}
-	if !a.wake.IsZero() {
-		r.wakeAt(a.wake)
+	if a.wake {
+		r.arm()
 	}
 	r.pool.freed(a.freed, r)
 	r.pool.runGrants(grants)
@@ -288,11 +290,13 @@ func (r *revision) act(a actions, grants []func()) {
 	}
 }
 
-func (r *revision) wakeAt(at time.Time) {
+// arm sets the timer to when the state wants it by now: another decision may have
+// been quicker to act than the one that arm is called for.
+func (r *revision) arm() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case r.state.removed:
+	switch at := r.state.armed; {
+	case r.state.removed || at.IsZero():
 	case r.timer == nil:
 		r.timer = time.AfterFunc(time.Until(at), r.tick)
 	default:
@@ -314,8 +318,8 @@ func (r *revision) granted(sliced bool) {
 		return a
 	})
 	if !launched {
-		r.pool.runGrants(r.pool.ledger.began())
-		r.pool.runGrants(r.pool.ledger.gone(r.rev.Spec.Memory, sliced))
+		r.pool.runGrants(r.pool.ledger.unused(r.rev.Spec.Memory, sliced))
+		r.pool.changed()
 	}
 }
 
@@ -324,13 +328,17 @@ func (r *revision) configure(settings rouse.Settings, retired bool) {
 	r.forget()
 }
 
+// remembered is how long a failed start is, beyond its back-off, unless the
+// revision was retired: the next failure then counts as another one in a row.
+const remembered = time.Minute
+
 // forget drops a revision that has nothing to remember, so that ten thousand
 // functions that ran once cost what they cost before.
 func (r *revision) forget() {
 	r.mu.Lock()
 	s := &r.state
 	done := len(s.instances) == 0 && s.lent == 0 && s.waiters.len == 0 && s.asked == 0 && s.armed.IsZero() && s.want() == 0 && !s.gaveUp() &&
-		!time.Now().Before(s.retryAt)
+		(s.retired || s.lastErr == nil || !time.Now().Before(s.retryAt.Add(remembered)))
 	if done && !s.removed {
 		s.removed = true
 		r.pool.drop(r)

@@ -45,7 +45,7 @@ func (s *state) settle(now time.Time, a actions) actions {
 	// need not look at every instance; only these can be due earlier.
 	if s.armed.IsZero() || s.failures > 0 || s.settling > 0 && s.waiters.len > 0 {
 		if at := s.wake(now); !at.IsZero() && (s.armed.IsZero() || at.Before(s.armed)) {
-			s.armed, a.wake = at, at
+			s.armed, a.wake = at, true
 		}
 	}
 	return a
@@ -291,6 +291,9 @@ func (s *state) wake(now time.Time) time.Time {
 	}
 	if now.Before(s.retryAt) && (s.demanded || s.waiters.len > 0 || s.provisioned() < s.want()) {
 		earlier(s.retryAt)
+	}
+	if until := s.retryAt.Add(remembered); s.lastErr != nil && !s.retired && len(s.instances) == 0 && now.Before(until) {
+		earlier(until) // to be forgotten
 	}
 	return at
 }

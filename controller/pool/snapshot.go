@@ -59,12 +59,10 @@ func (s *state) worked(since time.Time) bool {
 // Waiting is how many requests of fn wait for an instance.
 func (p *Pool) Waiting(fn rouse.FunctionName) int {
 	n := 0
-	for r := range p.all() {
-		if r.rev.Function == fn {
-			r.mu.Lock()
-			n += r.state.waiters.len
-			r.mu.Unlock()
-		}
+	for _, r := range p.of(fn) {
+		r.mu.Lock()
+		n += r.state.waiters.len
+		r.mu.Unlock()
 	}
 	return n
 }

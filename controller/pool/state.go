@@ -49,8 +49,8 @@ type actions struct {
 	restarts []*instance
 	freezes  []chilled
 	grants   []delivery
-	freed    freed     // who may use the concurrency that was given back
-	wake     time.Time // when to call tick; zero for never
+	freed    freed // who may use the concurrency that was given back
+	wake     bool  // tick is to be called at another time than before: see armed
 }
 
 type delivery struct {
@@ -362,6 +362,15 @@ func (s *state) configure(now time.Time, settings rouse.Settings, retired bool) 
 		a = s.chill(i, a)
 	}
 	return a
+}
+
+// renew has what failed, or was retired, begin anew.
+func (s *state) renew(now time.Time, settings rouse.Settings) actions {
+	s.failures, s.lastErr, s.retryAt, s.demanded = 0, nil, time.Time{}, false
+	if s.retired && !s.closed {
+		return s.configure(now, settings, false)
+	}
+	return s.settle(now, actions{})
 }
 
 // close refuses everything new and drains; at once fails those who wait and

@@ -10,13 +10,14 @@ import (
 // together, beside those on provisioned instances that stand apart: of what is
 // reserved for it, or else of what the account has for all.
 type tokens struct {
-	revisions int      // that share them; the pool's mutex guards it
-	account   *account // nil when its requests do not count there
+	revisions []*revision // that share them; the pool's mutex guards it, and what is in it never changes
+	account   *account    // nil when its requests do not count there
 
 	mu       sync.Mutex
 	reserved *int
 	most     int // of its own; -1 takes them from the account
 	used     int
+	starved  bool // somebody was refused since the last time that others were told
 }
 
 // newTokens are those of a function of a contract. What the account bounds are
@@ -54,7 +55,11 @@ func (t *tokens) set(s rouse.Settings, provisioned int) {
 func (t *tokens) take() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.most >= 0 && t.used >= t.most || t.most < 0 && t.account != nil && !t.account.take() {
+	switch {
+	case t.most >= 0 && t.used >= t.most:
+		t.starved = true
+		return false
+	case t.most < 0 && t.account != nil && !t.account.take():
 		return false
 	}
 	t.used++
@@ -75,8 +80,10 @@ func (t *tokens) give() freed {
 	defer t.mu.Unlock()
 	t.used--
 	switch {
-	case t.most >= 0:
+	case t.most >= 0 && t.starved:
+		t.starved = false
 		return freedFunction
+	case t.most >= 0:
 	case t.account != nil && t.account.give():
 		return freedAll
 	}
