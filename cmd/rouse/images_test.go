@@ -27,6 +27,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	layertypes "github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sys/unix"
 )
 
 // slowRegistry is a registry on loopback that gives out layers when it is let.
@@ -176,13 +177,15 @@ func updated(t *testing.T, c *lambda.Client) error {
 const pending = "The operation cannot be performed at this time. The function is currently in the following state: Pending"
 
 // TestAnImageIsFetchedWhileNobodyWaits follows a function from its making over
-// an update, in the middle of which the server ends, to one that fails.
+// an update, in the middle of which the server is killed, to one that fails.
 func TestAnImageIsFetchedWhileNobodyWaits(t *testing.T) {
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
 	from := newSlowRegistry(t)
 	first, second := from.push(t, "shop/fn:1", "1"), from.push(t, "shop/fn:2", "2")
 	data := dataDir(t)
-	w := onDockerWith(t, data)
+	findEngine(t)
+	p := newProgram(t, data, "docker")
+	w := world{server: p.server}
 	c, f := w.server.lambda(), aws.String("f")
 	made, err := c.CreateFunction(t.Context(), &lambda.CreateFunctionInput{
 		FunctionName: f, PackageType: types.PackageTypeImage, Code: &types.FunctionCode{ImageUri: &first},
@@ -235,7 +238,7 @@ func TestAnImageIsFetchedWhileNobodyWaits(t *testing.T) {
 	_, err = c.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: f, ImageUri: &first})
 	refused(t, err, "The operation cannot be performed at this time. An update is in progress for resource: arn:aws:lambda:us-east-1:000000000000:function:f")
 	invoked(t, c, "$LATEST")
-	w.end()
+	_ = p.signal(unix.SIGKILL)
 	w = onDockerWith(t, data)
 	w.leavesNothing()
 	c = w.server.lambda()
