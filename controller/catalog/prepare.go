@@ -105,9 +105,10 @@ func (c *Catalog) fetch(from rouse.Revision) {
 			return
 		}
 		if ctx.Err() != nil {
-			err = context.Cause(ctx)
+			err = context.Cause(ctx) // somebody gave it up
+		} else {
+			c.cfg.Log.Warn("what a function is to run cannot be had", "function", from.Function, "image", from.Spec.Artifact.Image, "error", err)
 		}
-		c.cfg.Log.Warn("what a function is to run cannot be had", "function", from.Function, "image", from.Spec.Artifact.Image, "error", err)
 		if err := c.unprepared(from, rouse.FailedToPrepare(err)); err != nil {
 			c.cfg.Log.Error("a failure could not be stored", "function", from.Function, "error", err)
 		}
