@@ -74,7 +74,10 @@ func TooLarge(most rouse.Bytes) error {
 // more use, and its deadline stays, so that the server does not wait for the rest.
 func Unread(c *Call, err error, within time.Duration) error {
 	c.Writer.Header().Set("Connection", "close")
+	var coded *rouse.Error
 	switch {
+	case errors.As(err, &coded): // a station's before us
+		return err
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return rouse.Errorf(rouse.Invalid, "body: not received within %s", rouse.Duration(within))
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.Canceled), c.Request.Context().Err() != nil:

@@ -27,3 +27,24 @@ func TestABodyThatDoesNotComeEndsItsConnection(t *testing.T) {
 		t.Errorf("got %q, %v", b, err)
 	}
 }
+
+// over is a body whose limit another station watches.
+type over struct{ io.ReadCloser }
+
+func (over) Read([]byte) (int, error) { return 0, gateway.TooLarge(3) }
+
+func TestABodysOwnLimitIsTold(t *testing.T) {
+	s := serve(t, quiet, func(c *gateway.Call) error {
+		c.Request.Body = over{c.Request.Body}
+		_, err := gateway.ReadBody(c, 10, time.Minute)
+		return err
+	})
+	res, err := s.Client().Post(s.URL, "text/plain", strings.NewReader("body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != 413 {
+		t.Errorf("status %d", res.StatusCode)
+	}
+}

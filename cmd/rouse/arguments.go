@@ -62,7 +62,7 @@ func wrongArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		given = strings.Join(args, " ")
 	}
-	return fmt.Errorf("%s takes %s; it was given %s", cmd.CommandPath(), takes, given)
+	return fmt.Errorf("%s takes %s; it was given %s", strings.TrimPrefix(cmd.CommandPath(), "rouse "), takes, given)
 }
 
 // completionTimeout bounds how long a shell that completes a name waits for a server.

@@ -113,7 +113,7 @@ func (s *Schedules) Put(ctx context.Context, sch rouse.Schedule, create bool) (r
 	sch.Created, sch.Updated, sch.Generation = now, now, 1
 	if old, err := s.Get(sch.Name); err == nil {
 		if create {
-			return rouse.ScheduleStatus{}, rouse.Errorf(rouse.Conflict, "schedule %s exists already", sch.Name)
+			return rouse.ScheduleStatus{}, rouse.Errorf(rouse.Conflict, "schedule %s exists already; replace it (--replace), or choose another name", sch.Name)
 		}
 		sch.Created, sch.Generation = old.Created, old.Generation+1
 		state = old.State
