@@ -85,6 +85,18 @@ class Later(Suite):
         self.assertEqual((record["requestContext"]["condition"], record["requestContext"]["approximateInvokeCount"]), ("ZeroReservedConcurrency", 0))
         self.assertEqual({"responseContext", "responsePayload"} & set(record), set())
 
+    def test_an_event_that_was_queued_before_an_update_runs_the_new_code(self):
+        self.create(Code={"ZipFile": archive(SOURCE)})
+        self.c.put_function_event_invoke_config(FunctionName=self.name, DestinationConfig={"OnSuccess": {"Destination": self.queue}})
+        rouse = lambda *words: subprocess.run([os.environ["ROUSE"], *words], check=True, capture_output=True, timeout=60, env=dict(os.environ, ROUSE_SERVER=ENDPOINT))
+        rouse("jobs", "pause", self.name)
+        id = self.event({"a": 1})
+        self.c.update_function_code(FunctionName=self.name, ZipFile=archive("def handler(e, c): return 'new'"))
+        self.c.get_waiter("function_updated_v2").wait(FunctionName=self.name)
+        rouse("jobs", "resume", self.name)
+        record = json.loads(self.received()["Body"])
+        self.assertEqual((record["requestContext"]["requestId"], record["responsePayload"]), (id, "new"))
+
     def test_a_function_as_destination(self):
         other = self.name[:40] + "2"
         self.create(Code={"ZipFile": archive(SOURCE)})

@@ -42,6 +42,8 @@ func (a *api) extend(r *request, q rouse.Queue, in visibilityInput) error {
 		return expired(in.ReceiptHandle)
 	case rouse.NotFound:
 		return fail("MessageNotInflight", "Value %s for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change.", clip(in.ReceiptHandle))
+	case rouse.TooLarge:
+		return invalid("Value %d for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond the limit [%d seconds]", hidden, maxHidden)
 	}
 	return err
 }

@@ -41,7 +41,8 @@ type Messages interface {
 // Leases is what can be done with messages that were received.
 type Leases interface {
 	// Extend has a lease end after visibility from now. Errors are those of
-	// Messages.Delete, and NotFound when the message is not leased any more.
+	// Messages.Delete, NotFound when the message is not leased any more, and TooLarge
+	// when the lease would last longer than 12 hours since the message was received.
 	Extend(ctx context.Context, name, receipt string, visibility time.Duration) error
 	// Return ends leases at once.
 	Return(ctx context.Context, name string, receipts []string) error

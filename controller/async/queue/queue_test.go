@@ -110,6 +110,36 @@ func TestALongPollEndsWithItsContextAndWithItsQueue(t *testing.T) {
 	})
 }
 
+// A receiver that goes on prolonging its lease loses it in the end.
+func TestALeaseLastsTwelveHoursAtTheMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		qs := openTest(t)
+		q := create(t, qs, "q", Definition{})
+		send(t, qs, q, -1, "x")
+		m := receive(t, qs, q, 1, time.Hour, 0)[0]
+		for h := range 11 {
+			if err := qs.ChangeVisibility(t.Context(), q, m.Receipt, 90*time.Minute); err != nil {
+				t.Fatalf("after %d hours: %v", h, err)
+			}
+			<-time.After(time.Hour)
+		}
+		if err := qs.ChangeVisibility(t.Context(), q, m.Receipt, time.Hour+time.Second); rouse.CodeOf(err) != rouse.TooLarge {
+			t.Errorf("12 hours and a second in all: %v", err)
+		}
+		if err := qs.ChangeVisibility(t.Context(), q, m.Receipt, time.Hour); err != nil {
+			t.Errorf("12 hours in all: %v", err)
+		}
+		<-time.After(time.Hour)
+		again := receive(t, qs, q, 1, time.Hour, time.Second)
+		if len(again) != 1 || again[0].Receives != 2 {
+			t.Fatalf("then somebody else gets %v", again)
+		}
+		if err := qs.ChangeVisibility(t.Context(), q, again[0].Receipt, 12*time.Hour); err != nil {
+			t.Errorf("another receipt has hours of its own: %v", err)
+		}
+	})
+}
+
 func TestMessagesAreDroppedAfterTheirRetention(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		qs := openTest(t)

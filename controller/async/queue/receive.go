@@ -144,8 +144,13 @@ func (qs *Queues) DeleteMessage(ctx context.Context, q *Queue, receipt string) e
 	})
 }
 
+// maxLease is how long a lease lasts at the most, however often it is prolonged;
+// then somebody else has a turn.
+const maxLease = 12 * time.Hour
+
 // ChangeVisibility has a lease end after visibility from now; at once when that
-// is 0. Errors are those of DeleteMessage, and NotFound when the message is not leased any more.
+// is 0. Errors are those of DeleteMessage, NotFound when the message is not leased
+// any more, and TooLarge when the lease would last longer than leases may.
 func (qs *Queues) ChangeVisibility(ctx context.Context, q *Queue, receipt string, visibility time.Duration) error {
 	if visibility < 0 || visibility > maxDelay {
 		return rouse.Errorf(rouse.Invalid, "visibility %s: must be 0 to %s", rouse.Duration(visibility), rouse.Duration(maxDelay))
@@ -157,6 +162,9 @@ func (qs *Queues) ChangeVisibility(ctx context.Context, q *Queue, receipt string
 		}
 		if m == nil || s.where != leased {
 			return rouse.Errorf(rouse.NotFound, "the message is not leased any more")
+		}
+		if held := t.now.Sub(unix(s.last)).Truncate(time.Second); s.last > 0 && held+visibility > maxLease {
+			return rouse.Errorf(rouse.TooLarge, "the message was received %s ago, and leases last %s at the most", held, maxLease)
 		}
 		t.extend(q, m, s, visibility)
 		return nil

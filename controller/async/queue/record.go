@@ -73,23 +73,34 @@ type state struct {
 	first    int64
 	where    byte
 	at       int64 // of its key in table d
+	last     int64 // when it was received last; 0 from a version that did not keep it
 }
 
 func (s state) encode() []byte {
-	b := make([]byte, 0, 21)
+	b := make([]byte, 0, stateSize)
 	b = binary.BigEndian.AppendUint32(b, s.receives)
 	b = binary.BigEndian.AppendUint64(b, uint64(s.first))
 	b = append(b, s.where)
-	return binary.BigEndian.AppendUint64(b, uint64(s.at))
+	b = binary.BigEndian.AppendUint64(b, uint64(s.at))
+	return binary.BigEndian.AppendUint64(b, uint64(s.last))
 }
+
+const (
+	stateSize    = 29
+	oldStateSize = 21 // without last
+)
 
 // readState reads what table s has; nothing is a new message.
 func readState(b []byte) state {
-	if len(b) != 21 {
+	if len(b) != stateSize && len(b) != oldStateSize {
 		return state{}
 	}
-	return state{
+	s := state{
 		receives: binary.BigEndian.Uint32(b), first: int64(binary.BigEndian.Uint64(b[4:])),
 		where: b[12], at: int64(binary.BigEndian.Uint64(b[13:])),
 	}
+	if len(b) == stateSize {
+		s.last = int64(binary.BigEndian.Uint64(b[oldStateSize:]))
+	}
+	return s
 }

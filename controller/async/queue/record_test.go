@@ -32,3 +32,18 @@ func TestARecordIsReadAsItWasWritten(t *testing.T) {
 		}
 	})
 }
+
+func TestAStateIsReadAsItWasWrittenAndAsBefore(t *testing.T) {
+	s := state{receives: 3, first: 1, where: leased, at: 2, last: 4}
+	if got := readState(s.encode()); got != s {
+		t.Errorf("%+v became %+v", s, got)
+	}
+	old := s
+	old.last = 0
+	if got := readState(s.encode()[:oldStateSize]); got != old {
+		t.Errorf("from an earlier version %+v, want %+v", got, old)
+	}
+	if got := readState([]byte{1, 2, 3}); got != (state{}) {
+		t.Errorf("from garbage %+v", got)
+	}
+}

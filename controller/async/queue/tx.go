@@ -139,8 +139,9 @@ func (t *Tx) lease(q *Queue, d Definition, seq uint64, until time.Time) *Message
 		return nil
 	}
 	s.receives++
+	s.last = t.now.UnixNano()
 	if s.first == 0 {
-		s.first = t.now.UnixNano()
+		s.first = s.last
 	}
 	t.place(q, seq, s, leased, until)
 	m.Receives, m.First = int(s.receives), unix(s.first)
