@@ -3,8 +3,11 @@ package main
 import (
 	"debug/elf"
 	"encoding/binary"
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,4 +64,40 @@ func TestAProgramForAnotherMachineIsNamed(t *testing.T) {
 		w.must("deploy", "f", "--no-wait", "--code", code, "--runtime", "provided", "--command", "./bootstrap")
 		w.refused(w.ask("f", order{}), rouse.StartFailed, "a program for another machine than this one")
 	})
+}
+
+func TestAFunctionsShareOfTheProcessorFollowsItsMemory(t *testing.T) {
+	w := onDocker(t)
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
+		t.Skip("version 2 of control groups has weights of another scale, which their own tests know")
+	}
+	for _, c := range []struct{ memory, shares string }{{"128MB", "74"}, {"1769MB", "1024"}} {
+		name := "f" + c.memory
+		w.rogue(name, "--memory", c.memory)
+		w.do(name, order{})
+		var running []rouse.Instance
+		if err := json.Unmarshal([]byte(w.must("ps", name, "--json")), &running); err != nil || len(running) != 1 {
+			t.Fatalf("%v, %v", running, err)
+		}
+		var container struct {
+			State struct{ Pid int }
+		}
+		if err := json.Unmarshal(w.docker.call("GET", "/containers/rouse-"+string(running[0].ID)+"/json", nil, 200), &container); err != nil {
+			t.Fatal(err)
+		}
+		group := ""
+		groups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", container.State.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(groups)) {
+			if parts := strings.SplitN(strings.TrimSpace(line), ":", 3); slices.Contains(strings.Split(parts[1], ","), "cpu") {
+				group = parts[2]
+			}
+		}
+		got, err := os.ReadFile(filepath.Join("/sys/fs/cgroup/cpu", group, "cpu.shares"))
+		if err != nil || strings.TrimSpace(string(got)) != c.shares {
+			t.Errorf("%s: %q, %v; want %s", c.memory, got, err, c.shares)
+		}
+	}
 }
