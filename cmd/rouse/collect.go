@@ -71,7 +71,9 @@ func (p *platform) collectFiles() {
 	}
 	var specs []rouse.Spec
 	for rev := range p.catalog.Revisions() {
-		specs = append(specs, rev.Spec)
+		if !rev.Preparing.Failed() { // whose image need not even have a name
+			specs = append(specs, rev.Spec)
+		}
 	}
 	removed, err := keeper.Collect(p.life, specs)
 	if err != nil && p.life.Err() == nil {
