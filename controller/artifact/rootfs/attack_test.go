@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rousehq/rouse"
 )
@@ -178,7 +179,13 @@ func TestManyFilesAreNoTrouble(t *testing.T) {
 	for i := range 100_000 {
 		items = append(items, file(fmt.Sprintf("d/%d/%d", i%100, i), ""))
 	}
-	root := unpack(t, s, layerOf(items...))
+	layer, began := layerOf(items...), time.Now()
+	root := unpack(t, s, layer)
+	if took := time.Since(began); took > time.Minute { // seconds, on a machine with nothing else to do
+		t.Errorf("a layer of 100,000 files took %s", took)
+	} else {
+		t.Logf("a layer of 100,000 files took %s", took)
+	}
 	count := 0
 	filepath.WalkDir(root.Layers[0], func(string, fs.DirEntry, error) error { count++; return nil }) //nolint:errcheck // counts only
 	if count != 100_000+100+2 {
