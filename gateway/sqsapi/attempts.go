@@ -15,8 +15,15 @@ const attemptWindow = 5 * time.Minute
 // a client that did not get the answer can ask again. It is kept in memory: a
 // client that asks a restarted Rouse waits for its leases to end.
 type attempts struct {
-	mu   sync.Mutex
-	byID map[attemptKey]attempt // guarded by mu
+	mu    sync.Mutex
+	byID  map[attemptKey]attempt
+	order []made // of all in byID, and of those that were made again; the oldest first
+}
+
+// made says when an attempt was.
+type made struct {
+	key attemptKey
+	at  time.Time
 }
 
 type attemptKey struct{ queue, id string }
@@ -29,11 +36,13 @@ type attempt struct {
 func (s *attempts) put(key attemptKey, one attempt) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for k, old := range s.byID {
-		if one.at.Sub(old.at) >= attemptWindow {
-			delete(s.byID, k)
+	for len(s.order) > 0 && one.at.Sub(s.order[0].at) >= attemptWindow {
+		if oldest := s.order[0]; s.byID[oldest.key].at.Equal(oldest.at) { // it was not made again
+			delete(s.byID, oldest.key)
 		}
+		s.order = s.order[1:]
 	}
+	s.order = append(s.order, made{key, one.at})
 	s.byID[key] = one
 }
 
