@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 )
 
 // Version is the protocol's; both ends must speak the same.
@@ -160,8 +161,11 @@ type Exit struct {
 // would be refused by Decode.
 func Encode(m Message) ([]byte, error) {
 	m.Version = Version
-	if len(m.Error) > maxError {
-		m.Error = m.Error[:maxError]
+	m.Error = fitting(m.Error, maxError)
+	if m.Exit != nil {
+		exit := *m.Exit
+		exit.Error, exit.Extension = fitting(exit.Error, maxError), fitting(exit.Extension, maxExtension)
+		m.Exit = &exit
 	}
 	if err := m.check(); err != nil {
 		return nil, err
@@ -175,6 +179,12 @@ func Encode(m Message) ([]byte, error) {
 			" bytes: the limit is " + strconv.Itoa(MaxSize))
 	}
 	return b, nil
+}
+
+// fitting is what of s the other end takes: JSON would make three bytes of each that
+// is not UTF-8.
+func fitting(s string, most int) string {
+	return strings.ToValidUTF8(s[:min(len(s), most)], "?")
 }
 
 // Decode reads one packet and checks its version and its bounds.

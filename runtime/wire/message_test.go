@@ -154,3 +154,25 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// What a program or an interpreter says of itself is cut and passed on as it is.
+func TestWhatTheAgentSaysIsTakenByTheHost(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		word := rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 3), func(b []byte) string { return string(b) + "ü" })
+		text := func(name string) string {
+			return strings.Repeat(word.Draw(t, name), rapid.IntRange(0, 3000).Draw(t, "times"))
+		}
+		for _, m := range []Message{
+			{Kind: KindReply, Seq: 1, Error: text("error")},
+			{Kind: KindExit, Exit: &Exit{Run: 1, Error: text("reason"), Extension: text("extension")}},
+		} {
+			b, err := Encode(m)
+			if err != nil {
+				t.Fatalf("%s: encoding: %v", m.Kind, err)
+			}
+			if _, err := Decode(b); err != nil {
+				t.Fatalf("%s: decoding: %v", m.Kind, err)
+			}
+		}
+	})
+}
