@@ -26,6 +26,15 @@ type maker struct {
 	none   string // why there are no cells
 	single bool   // classes want sandboxes of their own
 	left   []driver.Sandbox
+	made   func(driver.Class) // called when one has been; nil for nothing
+}
+
+func (m *maker) Make(ctx context.Context, c driver.Class) (driver.Sandbox, error) {
+	s, err := m.Fake.Make(ctx, c)
+	if err == nil && m.made != nil {
+		m.made(c)
+	}
+	return s, err
 }
 
 func (m *maker) List(context.Context) ([]driver.Sandbox, error) { return m.left, nil }

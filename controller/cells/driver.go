@@ -46,6 +46,7 @@ type Driver struct {
 	budget driver.Budget   // nil is as much as there is
 	load   driver.Workload // nil is none
 	moved  chan struct{}   // closed at the next change of the stock, when somebody waits for one
+	closed bool            // nothing is kept any more
 }
 
 var (
@@ -175,6 +176,7 @@ func (d *Driver) Shed(n rouse.Bytes) { d.do(func(s *stock) { s.shed = n }) }
 
 // Close removes the spares and closes the inner driver.
 func (d *Driver) Close() error {
+	d.do(func(*stock) { d.closed = true })
 	d.cancel()
 	d.work.Wait()
 	var spares []*spare

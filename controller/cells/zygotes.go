@@ -40,18 +40,25 @@ func (d *Driver) tryZygote(ctx context.Context, spec rouse.Spec, report func(str
 		d.give(paid)
 	}
 	switch {
-	case rouse.CodeOf(err) == rouse.Invalid || ctx.Err() != nil:
+	case err != nil && (rouse.CodeOf(err) == rouse.Invalid || ctx.Err() != nil):
 		return err
 	case err != nil:
 		d.Log.Warn("a zygote could not be made", "error", err)
 		return nil
 	}
-	one := &spare{sandbox: made, paid: paid}
+	one, kept := &spare{sandbox: made, paid: paid}, false
 	d.do(func(s *stock) {
-		k := s.kind(class, time.Now())
-		k.demand, k.asked = scale.Faded(k.demand, time.Since(k.asked))+1, time.Now()
-		d.keep(k, one)
+		if kept = !d.closed; kept {
+			k := s.kind(class, time.Now())
+			k.demand, k.asked = scale.Faded(k.demand, time.Since(k.asked))+1, time.Now()
+			d.keep(k, one)
+		}
 	})
+	if !kept {
+		d.give(paid)
+		d.remove(made)
+		return nil
+	}
 	d.weigh(class, one)
 	return nil
 }

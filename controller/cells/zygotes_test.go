@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rousehq/rouse"
@@ -120,4 +121,32 @@ func TestADeploymentLoadsItsZygoteForTheFirstStart(t *testing.T) {
 			t.Errorf("the first start got %+v", s.Class())
 		}
 	})
+}
+
+func TestAZygoteOfADeploymentThatIsGivenUpIsNotLost(t *testing.T) {
+	for name, giveUp := range map[string]func(d *Driver, leave context.CancelFunc){
+		"its caller leaves":   func(_ *Driver, leave context.CancelFunc) { leave() },
+		"the driver is ended": func(d *Driver, _ context.CancelFunc) { _ = d.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				inner := &maker{}
+				d := open(t, inner, 2)
+				ctx, leave := context.WithCancel(t.Context())
+				defer leave()
+				inner.made = func(c driver.Class) {
+					if c.IsZygote() {
+						giveUp(d, leave)
+					}
+				}
+				spec := rouse.Spec{Runtime: "python3.11", Network: rouse.NetworkNone, Zygote: []string{"json"}, Artifact: rouse.Artifact{Code: "sha256:2"}}
+				_, _ = d.Check(ctx, spec, nil) // how that ends is the deployment's affair
+				synctest.Wait()
+				left, known := inner.Live(), d.Cells().Ready
+				if left != known || d.life.Err() != nil && left != 0 {
+					t.Errorf("%d sandboxes are left, and %d known", left, known)
+				}
+			})
+		})
+	}
 }
