@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -132,6 +133,7 @@ func TestQueriesSelectLines(t *testing.T) {
 	same(t, texts(t, l, "f", Query{}), all)
 	same(t, texts(t, l, "f", Query{Tail: 2}), []string{"START a", "a3"})
 	same(t, texts(t, l, "f", Query{Tail: 99}), all)
+	same(t, texts(t, l, "f", Query{Tail: math.MaxInt}), all)
 	same(t, texts(t, l, "f", Query{Tail: -1}), []string{})
 	same(t, texts(t, l, "f", Query{RequestID: "a"}), []string{"START a", "a1", "a2", "START a", "a3"})
 	same(t, texts(t, l, "f", Query{RequestID: "a", Tail: 1}), []string{"a3"})

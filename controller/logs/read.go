@@ -120,7 +120,7 @@ func (r *reading) last(c *cursor, want int) ([]Line, error) {
 			return r.ctx.Err()
 		}
 		// Dropping half at a time keeps this linear and the memory bounded.
-		if found = append(found, line); len(found) > 2*want {
+		if found = append(found, line); len(found)/2 > want {
 			found = append(found[:0], found[len(found)-want:]...)
 		}
 		return r.ctx.Err()
