@@ -33,6 +33,21 @@ func TestTrafficMovesWhenTheNewRevisionIsReady(t *testing.T) {
 	}
 }
 
+func TestARollBackThatFailsLeavesNothingRunning(t *testing.T) {
+	w := newWorld(t)
+	one := w.deploy(t, "f", "one")
+	two := w.deploy(t, "f", "two")
+	w.pool.retired = nil
+	broken := errors.New("broken")
+	w.pool.warm = func(context.Context, rouse.Revision) error { return broken }
+	if _, err := w.Deploy(t.Context(), rouse.Deployment{Name: "f", Spec: image("one"), Wait: true}, nil); !errors.Is(err, broken) {
+		t.Errorf("error %v, want the start's own", err)
+	}
+	if !slices.Equal(w.pool.retired, []rouse.RevisionID{one.Revision.ID}) {
+		t.Errorf("%v were retired, want what was rolled back to: %s, and not %s", w.pool.retired, one.Revision.ID, two.Revision.ID)
+	}
+}
+
 func TestARevisionThatFailsToStartLeavesTheOldOneServing(t *testing.T) {
 	w := newWorld(t)
 	one := w.deploy(t, "f", "one")

@@ -136,10 +136,11 @@ func (c *Catalog) warm(ctx context.Context, rev rouse.Revision, settings rouse.S
 	return err
 }
 
-// abandon stops what a failed deployment started; an older revision with the
-// same content goes on.
+// abandon stops what a failed deployment started, unless the function has it
+// anyway, as a version perhaps.
 func (c *Catalog) abandon(rev rouse.Revision) {
-	if _, err := c.Revision(rev.ID); err != nil {
+	v := c.view(rev.Function)
+	if v == nil || !slices.Contains(v.fn.Revisions(), rev.ID) {
 		c.cfg.Pool.Retire(rev.ID)
 	}
 }
