@@ -72,6 +72,12 @@ func newKilling(t *testing.T) *killing {
 	for i := range 4 {
 		k.clients = append(k.clients, &caller{killing: k, number: i})
 	}
+	t.Cleanup(func() {
+		if k.server != nil && k.server.ProcessState == nil { // the test failed
+			k.server.Process.Kill() //nolint:errcheck // Wait tells
+			k.server.Wait()         //nolint:errcheck // it was killed
+		}
+	})
 	return k
 }
 
@@ -180,10 +186,9 @@ func pause(milliseconds int) {
 func (k *killing) drain() {
 	k.t.Helper()
 	s := k.serve()
+	deadline := time.Now().Add(2 * patience)
 	for id := range k.jobs {
-		j := k.job(id)
-		for deadline := time.Now().Add(2 * patience); !j.Status.Done() && time.Now().Before(deadline); {
-			j = k.job(id)
+		for !k.job(id, 5).Status.Done() && time.Now().Before(deadline) {
 		}
 	}
 	until(k.t, "the queues are empty", func() bool {
@@ -227,14 +232,14 @@ func (k *killing) drain() {
 	}
 }
 
-// job is what Rouse says of a job, after a while at most.
-func (k *killing) job(id string) *rouse.JobView {
+// job is what Rouse says of a job once it has ended, or after so many seconds.
+func (k *killing) job(id string, wait int) *rouse.JobView {
 	k.t.Helper()
 	r, err := http.NewRequestWithContext(k.t.Context(), http.MethodGet, k.url+"/jobs/"+id, nil)
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	r.Header.Set("Prefer", "wait=5")
+	r.Header.Set("Prefer", fmt.Sprint("wait=", wait))
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
 		k.t.Fatalf("job %s: %v\n%s", id, err, k.log)
@@ -285,7 +290,7 @@ func (k *killing) check() int {
 
 func (k *killing) checkJob(id string, sent sentJob) {
 	k.t.Helper()
-	j := k.job(id)
+	j := k.job(id, 0)
 	var result struct {
 		Answer string `json:"answer"`
 	}
@@ -302,5 +307,5 @@ func (k *killing) checkJob(id string, sent sentJob) {
 		k.t.Errorf("of job %s, which is %q, a webhook was told %v", id, end, told)
 	}
 	// One that was told before a kill may be told once more, and not hear at first.
-	until(k.t, "the webhook of job "+id+" is told", func() bool { return j.Untold == "" || k.job(id).Untold == "" })
+	until(k.t, "the webhook of job "+id+" is told", func() bool { return j.Untold == "" || k.job(id, 0).Untold == "" })
 }
