@@ -96,3 +96,56 @@ func TestWhoGoesThroughTheDoorIsLimited(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoEatsMoreThanItMayIsKnownToHaveBeenKilledForIt is for machines whose
+// control groups we may write.
+func TestWhoEatsMoreThanItMayIsKnownToHaveBeenKilledForIt(t *testing.T) {
+	outer, err := Make("rouse-test", "hungry-"+strconv.Itoa(os.Getpid()), Limits{Memory: 64 * rouse.MB})
+	if err != nil {
+		t.Skip("control groups cannot be made here: ", err)
+	}
+	defer func() {
+		for _, name := range []string{functionGroup, agentGroup} {
+			_ = os.Remove(filepath.Join(outer.Memory, name))
+		}
+		if err := outer.Remove(); err != nil {
+			t.Error(err)
+		}
+	}()
+	agent := exec.Command("sleep", "1000")
+	if err := agent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = agent.Process.Kill()
+		_ = agent.Wait()
+	}()
+	if err := outer.Add(agent.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+	inner, door, err := outer.Nest(agent.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer door.Close()
+	if err := inner.Limit(Limits{Memory: 32 * rouse.MB}); err != nil {
+		t.Fatal(err)
+	}
+	gauge, err := NewGauge(inner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gauge.Close()
+	function := exec.Command("sh", "-c", "printf 0 >&3 && exec tail /dev/zero") // which looks for the last line
+	function.ExtraFiles = []*os.File{door}
+	if err := function.Run(); err == nil || function.ProcessState.Success() {
+		t.Fatalf("it ended with %v", err)
+	}
+	exit := gauge.Inspect(rouse.Exit{Code: -1, Signal: "killed"})
+	if !exit.OOM || exit.PeakMemory < 16*rouse.MB || exit.PeakMemory > 33*rouse.MB {
+		t.Errorf("judged %+v", exit)
+	}
+	if pids, err := outer.Tree(); err != nil || len(pids) != 1 || pids[0] != agent.Process.Pid {
+		t.Errorf("processes %v are left, want the agent %d: %v", pids, agent.Process.Pid, err)
+	}
+}
