@@ -3,6 +3,7 @@ package lambda
 import (
 	"errors"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -156,7 +157,7 @@ func (c *conn) answer(req *request, id []byte, as phase) bool {
 		return c.refuse(req, 400, "InvalidRequestID", "Invalid request ID")
 	}
 	if as == responding && req.mode != "" && req.mode != "streaming" {
-		c.t.answered(inv, failed("Runtime.InvalidResponseModeHeader", "Invalid function response mode"), true)
+		c.t.answered(inv, failed("Runtime.InvalidResponseModeHeader", "Invalid function response mode"))
 		return c.refuse(req, 400, "InvalidFunctionResponseMode", "Invalid function response mode")
 	}
 	if !c.proceed(req) {
@@ -166,7 +167,7 @@ func (c *conn) answer(req *request, id []byte, as phase) bool {
 	body, tr, most, err := c.take(req, inv, as)
 	switch {
 	case errors.Is(err, errTooLarge):
-		c.t.answered(inv, tooLarge(most), true)
+		c.t.answered(inv, tooLarge(most))
 		return c.refuse(req, 413, "RequestEntityTooLarge", exceeded(most))
 	case err != nil && inv.outlet.used():
 		// What went out cannot be taken back by another answer. If the process has
@@ -177,7 +178,7 @@ func (c *conn) answer(req *request, id []byte, as phase) bool {
 		case <-inv.done:
 		case <-timer.C:
 		}
-		c.t.answered(inv, failed("Runtime.TruncatedResponse", "the response was cut short"), true)
+		c.t.answered(inv, failed("Runtime.TruncatedResponse", "the response was cut short"))
 		c.reply(400, "TruncatedHTTPRequest", "HTTP request detected as truncated", true)
 		return false
 	case err != nil:
@@ -187,11 +188,11 @@ func (c *conn) answer(req *request, id []byte, as phase) bool {
 		return false
 	}
 	result := outcome(as, body, req.errorType, tr)
-	// The process goes on first: its turnaround is longer than the caller's.
-	c.t.answered(inv, result, false)
-	ok = c.send(202, accepted, req.close)
-	c.t.wake(inv)
-	return ok
+	c.t.answered(inv, result)
+	// The caller goes on first, which has waited long enough: the process takes the
+	// processor for itself when it is woken.
+	runtime.Gosched()
+	return c.send(202, accepted, req.close)
 }
 
 // take reads an answer, or passes it on to a caller who wants it as it comes.

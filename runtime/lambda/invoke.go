@@ -18,13 +18,11 @@ type invocation struct {
 	deadline time.Time
 	budget   time.Duration // for the message of a timeout
 
-	done  chan struct{} // closed when result or err is final
-	ended bool
-	// answered means that result is final but done is not closed yet.
-	answered bool
-	result   *rouse.Result
-	err      error
-	settled  func(error) // see Settle
+	done    chan struct{} // closed when result or err is final
+	ended   bool
+	result  *rouse.Result
+	err     error
+	settled func(error) // see Settle
 
 	came   time.Time
 	handed time.Time // when the process got it

@@ -201,28 +201,13 @@ func (t *Target) unclaim(inv *invocation) {
 	}
 }
 
-// answered makes result the outcome of a claimed event. Its caller learns of it
-// now, or from wake.
-func (t *Target) answered(inv *invocation, result *rouse.Result, now bool) {
+// answered makes result the outcome of a claimed event.
+func (t *Target) answered(inv *invocation, result *rouse.Result) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.current == inv && !inv.ended {
 		t.phase = responseSent
 		result.Streamed = inv.outlet.used()
-		inv.ended, inv.result = true, result
-		inv.answered = true
-	}
-	t.mu.Unlock()
-	if now {
-		t.wake(inv)
-	}
-}
-
-// wake lets the caller of an answered event go on, once.
-func (t *Target) wake(inv *invocation) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if inv.answered {
-		inv.answered = false
-		close(inv.done)
+		inv.end(result, nil)
 	}
 }
