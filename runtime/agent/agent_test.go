@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/rousehq/rouse/runtime/wire"

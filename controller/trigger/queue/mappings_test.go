@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -29,6 +30,7 @@ type world struct {
 	running  int            // under mu
 	most     int            // under mu; running at once
 	arrived  chan struct{}  // closed when a message arrives; under mu
+	away     error          // of the queue, when it has no message; under mu
 	invoke   func(ctx context.Context, payload []byte) (answer []byte, ok bool, err error)
 }
 
@@ -64,10 +66,13 @@ func (w *world) Receive(ctx context.Context, most int, _, wait time.Duration) ([
 		for _, m := range got {
 			w.received[m.ID]++
 		}
-		arrived := w.arrived
+		arrived, away := w.arrived, w.away
 		w.mu.Unlock()
-		if n > 0 {
+		switch {
+		case n > 0:
 			return got, nil
+		case away != nil:
+			return nil, away
 		}
 		select {
 		case <-arrived:
@@ -173,6 +178,29 @@ func TestAWindowWaitsForAWholeBatch(t *testing.T) {
 			t.Errorf("%d calls, %d deleted", len(w.batches), len(w.deleted))
 		}
 		ms.Close(t.Context())
+	})
+}
+
+func TestAQueueThatFailsWithinAWindowGetsItsMessagesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(3)
+		w.invoke = fine
+		ms := w.open(t, rouse.Mapping{BatchSize: 10, Window: rouse.Duration(10 * time.Second)})
+		synctest.Wait() // the first are here, and more is waited for
+		w.mu.Lock()
+		w.away = errors.New("the queue is away")
+		w.mu.Unlock()
+		w.send(0)
+		synctest.Wait()
+		w.mu.Lock()
+		returned := len(w.returned)
+		w.mu.Unlock()
+		if returned != 3 {
+			t.Errorf("%d messages were returned, want all 3", returned)
+		}
+		if err := ms.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
 	})
 }
 

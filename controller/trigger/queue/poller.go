@@ -52,6 +52,7 @@ func (p *poller) run(ctx context.Context) {
 			p.giveBack(batch)
 			return
 		case err != nil:
+			p.giveBack(batch)
 			p.report("PROBLEM: " + problem(err))
 			p.log.Warn("polling a queue", "mapping", p.m.ID, "source", p.m.Source, "error", err)
 			sleep(ctx, pause)
