@@ -69,12 +69,14 @@ func (d *Driver) add(c driver.Class, paid rouse.Bytes) {
 	k := d.stock.kinds[c]
 	k.making--
 	refused := c.IsZygote() && rouse.CodeOf(err) == rouse.Invalid
-	if refused { // and will be again
+	switch {
+	case refused && len(k.spares) == 0: // and will be again
 		delete(d.stock.kinds, c)
-	} else if err != nil {
+	case refused: // a deployment had more luck
+	case err != nil:
 		d.stock.failures++
 		failures = d.stock.failures
-	} else {
+	default:
 		d.stock.failures = 0
 		d.keep(k, one)
 	}

@@ -150,3 +150,26 @@ func TestAZygoteOfADeploymentThatIsGivenUpIsNotLost(t *testing.T) {
 		})
 	}
 }
+
+func TestAZygoteThatIsRefusedTakesNoOtherWithIt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		inner := &maker{}
+		d := open(t, inner, 2)
+		class, _ := d.ZygoteFor(t.Context(), python("json"))
+		d.do(func(s *stock) { s.kind(class, time.Now()).making++ }) // by refill, while a deployment makes one too
+		spec := rouse.Spec{
+			Runtime: "python3.11", Contract: rouse.ContractLambda, Network: rouse.NetworkNone, Zygote: []string{"json"},
+			Artifact: rouse.Artifact{Code: "sha256:2"},
+		}
+		if made, err := inner.Make(t.Context(), class); err != nil {
+			t.Fatal(err)
+		} else {
+			d.do(func(s *stock) { d.keep(s.kinds[class], &spare{sandbox: made}) })
+		}
+		inner.OnMake = refuse
+		d.add(class, 0)
+		if _, err := d.Check(t.Context(), spec, nil); err != nil || d.Cells().Zygotes != 1 {
+			t.Errorf("cells %+v, %v", d.Cells(), err)
+		}
+	})
+}
