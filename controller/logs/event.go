@@ -28,6 +28,13 @@ func (c *Collector) Say(texts ...string) {
 	c.note(texts...)
 }
 
+// Drain takes in what has been printed so far, where a stream can be asked.
+func (c *Collector) Drain() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drain()
+}
+
 // Follow has each line that is read from now on told to f, in place of whoever
 // was told before.
 func (c *Collector) Follow(f Follower) {

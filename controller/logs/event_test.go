@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/rousehq/rouse"
 )
 
 func filePipe(t *testing.T) (r, w *os.File) {
@@ -39,6 +41,23 @@ func TestWhatWasPrintedBeforeTheEndStandsBeforeIt(t *testing.T) {
 	c.Wait()
 	same(t, texts(t, l, "f", Query{}), want)
 	same(t, texts(t, l, "f", Query{RequestID: "7"}), []string{"START 7", "out 7", "between 7", "half 7", "END 7", "REPORT 7"})
+}
+
+func TestWhatWasPrintedBeforeTheFirstEventBelongsToNone(t *testing.T) {
+	l := openTest(t, Options{})
+	for i := range 200 {
+		stdout, out := filePipe(t)
+		name := rouse.FunctionName(fmt.Sprint("f", i))
+		c := collect(t, l, Source{Function: name, Instance: "i"}, stdout, nil)
+		fmt.Fprintln(out, "loading") //nolint:errcheck // read until it is closed
+		c.Drain()
+		c.Begin("a", "START", false)
+		c.End("END")
+		out.Close() //nolint:errcheck // never fails
+		c.Wait()
+		same(t, texts(t, l, name, Query{}), []string{"loading", "START", "END"})
+		same(t, texts(t, l, name, Query{RequestID: "a"}), []string{"START", "END"})
+	}
 }
 
 func TestTheEndOfAnEventsLogIsKeptForWhoWantsIt(t *testing.T) {

@@ -5,6 +5,9 @@ package lambda
 type Output interface {
 	// Say adds lines behind what has been printed so far.
 	Say(lines ...string)
+	// Drain takes in what has been printed so far, which then stands before
+	// whatever is said next.
+	Drain()
 	// Follow has each line that the function, or an extension, prints from now on
 	// told to f, which must not block. Only the last call counts.
 	Follow(f func(text string, extension bool))
@@ -23,6 +26,7 @@ type nowhere struct{}
 var _ Output = nowhere{}
 
 func (nowhere) Say(...string)              {}
+func (nowhere) Drain()                     {}
 func (nowhere) Follow(func(string, bool))  {}
 func (nowhere) Begin(string, string, bool) {}
 func (nowhere) End(...string) []byte       { return nil }

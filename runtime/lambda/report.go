@@ -209,6 +209,9 @@ func (t *Target) runtimeDone() {
 		done = t.initRuntimeDone()
 	}
 	t.mu.Unlock()
+	if initial {
+		t.o.Output.Drain() // what the init printed belongs to no event
+	}
 	switch {
 	case subs == nil:
 	case initial:

@@ -73,12 +73,20 @@ type journal struct {
 	mu    sync.Mutex
 	lines []string
 	kept  bool
+	// drained are how many lines there were each time that it was drained.
+	drained []int
 }
 
 func (j *journal) Say(lines ...string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.lines = append(j.lines, lines...)
+}
+
+func (j *journal) Drain() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.drained = append(j.drained, len(j.lines))
 }
 
 func (j *journal) Follow(func(string, bool)) {}
@@ -158,6 +166,9 @@ func TestTheLogOfAnEventIsAWSs(t *testing.T) {
 			t.Fatalf("got %v with the log %q", o.err, ev.Report.Log)
 		}
 		w.wantLines(j, append([]string{"START RequestId: " + test.id + " Version: $LATEST", "END RequestId: " + test.id}, test.more...)...)
+	}
+	if !slices.Equal(j.drained, []int{1}) {
+		t.Errorf("what was printed was taken in behind %v lines, want once, behind the one of the init's start", j.drained)
 	}
 }
 
