@@ -147,6 +147,16 @@ func (d *Driver) inspect(ctx context.Context, ref string) (image, error) {
 	return img, nil
 }
 
+// forgetImage has an image looked at again before it is used, and says whether it was
+// remembered.
+func (d *Driver) forgetImage(id string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, known := d.images[id]
+	delete(d.images, id)
+	return known
+}
+
 // missing says that an image has gone since its function was deployed.
 func missing(class string, err error) error {
 	if !errdefs.IsNotFound(err) {

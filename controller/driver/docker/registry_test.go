@@ -253,6 +253,19 @@ func TestTheEnginePullsAnImageThatNoCellCanBeUsedFor(t *testing.T) {
 	}
 }
 
+func TestAnImageThatIsRemovedWhileRouseRunsIsPulledAgain(t *testing.T) {
+	api, h, unpacked := engine(t), newHouse(t), newImages(t)
+	d, rev := fetched(t, api, h, unpacked)
+	for range 2 {
+		s, err := d.Make(t.Context(), driver.Plain(rev))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Stop(context.WithoutCancel(t.Context()))
+		dropImages(t, api, h.addr)
+	}
+}
+
 func TestAPrivateImageIsPulledByTheEngineWhereThereAreNoCells(t *testing.T) {
 	api, h := engine(t), newHouse(t)
 	w := world(t)

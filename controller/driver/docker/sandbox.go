@@ -111,7 +111,19 @@ func (s *sandbox) make(ctx context.Context, c driver.Class) error {
 	return s.link.Note(noteSpare, string(c.Network)+"/"+string(c.Caps))
 }
 
+// create makes the container. An image that was removed from the engine after it
+// had been looked at is looked for once more, where it came from.
 func (s *sandbox) create(ctx context.Context, c driver.Class) error {
+	err := s.createOnce(ctx, c)
+	if errdefs.IsNotFound(err) && s.d.forgetImage(s.image.id) {
+		err = s.createOnce(ctx, c)
+	}
+	return missing(c.Image, err)
+}
+
+// createOnce is an error for which errdefs.IsNotFound holds when the engine has
+// no such image any more.
+func (s *sandbox) createOnce(ctx context.Context, c driver.Class) error {
 	if err := s.findImage(ctx, c); err != nil {
 		return err
 	}
@@ -141,7 +153,7 @@ func (s *sandbox) create(ctx context.Context, c driver.Class) error {
 		return err
 	})
 	if errdefs.IsNotFound(err) {
-		return missing(c.Image, err)
+		return err
 	}
 	return refused("made", err)
 }
