@@ -164,6 +164,7 @@ func (s *state) started(now time.Time, i *instance, timings []rouse.Timing) acti
 	}
 	s.starting--
 	s.lastErr, s.retryAt, s.demanded, s.probe = nil, time.Time{}, false, false
+	s.armed = time.Time{} // it was for the failure to be forgotten, later than this may be idle
 	s.attempts = 0
 	s.promote(i)
 	i.state, i.broken, i.ready, i.idleSince, i.timings = rouse.Ready, false, now, now, timings
