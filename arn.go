@@ -47,10 +47,10 @@ func (p Place) MappingARN(id string) string {
 // Validate says which part is wrong and what is allowed.
 func (p Place) Validate() error {
 	if !region.MatchString(p.Region) {
-		return Errorf(Invalid, "region %q: write it like us-east-1", clip(p.Region, 40))
+		return Errorf(Invalid, "region %q: write it like us-east-1", Clip(p.Region))
 	}
 	if !account.MatchString(p.Account) {
-		return Errorf(Invalid, "account %q: must be 12 digits", clip(p.Account, 40))
+		return Errorf(Invalid, "account %q: must be 12 digits", Clip(p.Account))
 	}
 	return nil
 }

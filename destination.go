@@ -17,7 +17,7 @@ func (p Place) ParseDestination(s string) (Destination, error) {
 		return Destination{Webhook: s}, nil
 	}
 	allowed := func() error {
-		return Errorf(Invalid, "destination %q: must be the ARN of a function or a standard queue of %s in %s, or a URL", clip(s, 120), p.Account, p.Region)
+		return Errorf(Invalid, "destination %q: must be the ARN of a function or a standard queue of %s in %s, or a URL", Clip(s), p.Account, p.Region)
 	}
 	parts := strings.SplitN(s, ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" || parts[3] != p.Region || parts[4] != p.Account {

@@ -208,17 +208,17 @@ func (s *Settings) Validate(contract Contract) error {
 func (s *Spec) Validate() error {
 	switch {
 	case s.Contract != ContractLambda && s.Contract != ContractHTTP:
-		return Errorf(Invalid, "contract %q: must be lambda or http", clip(string(s.Contract), 40))
+		return Errorf(Invalid, "contract %q: must be lambda or http", Clip(string(s.Contract)))
 	case s.Network != NetworkNone && s.Network != NetworkEgress:
-		return Errorf(Invalid, "network %q: must be none or egress", clip(string(s.Network), 40))
+		return Errorf(Invalid, "network %q: must be none or egress", Clip(string(s.Network)))
 	case s.Caps != CapsNone && s.Caps != CapsDefault:
-		return Errorf(Invalid, "caps %q: must be default, or be left out", clip(string(s.Caps), 40))
+		return Errorf(Invalid, "caps %q: must be default, or be left out", Clip(string(s.Caps)))
 	case s.Caps == CapsDefault && s.Artifact.Image == "":
 		return Errorf(Invalid, "caps default: only an image has an entry point that could use them; leave it out")
 	case (s.Artifact.Image == "") == (s.Artifact.Code == ""):
 		return Errorf(Invalid, "artifact: give either an image or code")
 	case s.Artifact.Image != "" && s.Runtime != "":
-		return Errorf(Invalid, "runtime %q: an image brings its own; leave it out", clip(s.Runtime, 40))
+		return Errorf(Invalid, "runtime %q: an image brings its own; leave it out", Clip(s.Runtime))
 	case s.Artifact.Code != "" && s.Runtime == "":
 		return Errorf(Invalid, "runtime: missing; code needs one")
 	case s.Artifact.Image != "" && len(s.Layers) > 0:
@@ -228,7 +228,7 @@ func (s *Spec) Validate() error {
 	case s.Artifact.Image == "" && s.Image != nil:
 		return Errorf(Invalid, "image_config: only an image has one; for code give a command")
 	case s.Image != nil && s.Image.Directory != "" && !strings.HasPrefix(s.Image.Directory, "/"):
-		return Errorf(Invalid, "image_config directory %q: must start with /", clip(s.Image.Directory, 80))
+		return Errorf(Invalid, "image_config directory %q: must start with /", Clip(s.Image.Directory))
 	case s.Memory < 16*MB:
 		return Errorf(Invalid, "memory %s: must be at least 16MB", s.Memory)
 	case s.Timeout <= 0 || s.Timeout.D() > 24*time.Hour:
@@ -240,7 +240,7 @@ func (s *Spec) Validate() error {
 	case s.Health != "" && s.Contract != ContractHTTP:
 		return Errorf(Invalid, "health: only contract http has a health path")
 	case s.Health != "" && !strings.HasPrefix(s.Health, "/"):
-		return Errorf(Invalid, "health %q: must start with /", clip(s.Health, 80))
+		return Errorf(Invalid, "health %q: must start with /", Clip(s.Health))
 	}
 	if err := s.validateZygote(); err != nil {
 		return err
@@ -258,7 +258,7 @@ func validateEnvironment(env map[string]string) error {
 	var size Bytes
 	for k, v := range env {
 		if k == "" || strings.ContainsAny(k, "=\x00") || strings.Contains(v, "\x00") {
-			return Errorf(Invalid, "environment %q: names must not be empty or contain '=' or NUL", clip(k, 40))
+			return Errorf(Invalid, "environment %q: names must not be empty or contain '=' or NUL", Clip(k))
 		}
 		size += Bytes(len(k) + len(v))
 	}

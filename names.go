@@ -52,7 +52,7 @@ const (
 // ParseFunctionName accepts a function's name or says what a name may be.
 func ParseFunctionName(s string) (FunctionName, error) {
 	if !word(s, maxName) {
-		return "", Errorf(Invalid, "name %q: use 1 to 64 letters, digits, '-' or '_'", clip(s, 80))
+		return "", Errorf(Invalid, "name %q: use 1 to 64 letters, digits, '-' or '_'", Clip(s))
 	}
 	return FunctionName(s), nil
 }
@@ -74,7 +74,7 @@ func ParseRef(s string) (Ref, error) {
 		return Ref{Name: fn, Qualifier: Latest}, nil
 	}
 	if qualifier != string(Latest) && !word(qualifier, maxQualifier) {
-		return Ref{}, Errorf(Invalid, "qualifier %q: use $LATEST, a version number, an alias or a revision id", clip(qualifier, 80))
+		return Ref{}, Errorf(Invalid, "qualifier %q: use $LATEST, a version number, an alias or a revision id", Clip(qualifier))
 	}
 	return Ref{Name: fn, Qualifier: Qualifier(qualifier)}, nil
 }
@@ -83,7 +83,7 @@ func ParseRef(s string) (Ref, error) {
 func ParseAlias(s string) (Qualifier, error) {
 	_, numeric := strconv.Atoi(s)
 	if numeric == nil || !word(s, maxQualifier) {
-		return "", Errorf(Invalid, "alias %q: use 1 to 128 letters, digits, '-' or '_', not only digits", clip(s, 80))
+		return "", Errorf(Invalid, "alias %q: use 1 to 128 letters, digits, '-' or '_', not only digits", Clip(s))
 	}
 	return Qualifier(s), nil
 }
@@ -93,12 +93,4 @@ func (r Ref) String() string {
 		return string(r.Name)
 	}
 	return string(r.Name) + ":" + string(r.Qualifier)
-}
-
-// clip keeps hostile input from filling a message.
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return s[:most] + "…"
 }

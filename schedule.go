@@ -82,7 +82,7 @@ type ScheduleStatus struct {
 // ParseScheduleName accepts a schedule's name or says what a name may be.
 func ParseScheduleName(s string) (string, error) {
 	if !word(s, maxName) {
-		return "", Errorf(Invalid, "schedule %q: use 1 to 64 letters, digits, '-' or '_'", clip(s, 80))
+		return "", Errorf(Invalid, "schedule %q: use 1 to 64 letters, digits, '-' or '_'", Clip(s))
 	}
 	return s, nil
 }
@@ -96,7 +96,7 @@ func (s *Schedule) Validate() error {
 	const maxPayload = 256 << 10
 	switch {
 	case s.Missed != MissedSkip && s.Missed != MissedOnce && s.Missed != MissedAll:
-		return Errorf(Invalid, "missed %q: must be skip, once or all", clip(string(s.Missed), 40))
+		return Errorf(Invalid, "missed %q: must be skip, once or all", Clip(string(s.Missed)))
 	case s.MissedWithin <= 0 || s.MissedWithin.D() > 366*24*time.Hour:
 		return Errorf(Invalid, "missed_within %s: must be more than 0 and at most 8784h", s.MissedWithin)
 	case s.Window < 0 || s.Window.D() > 24*time.Hour:

@@ -45,7 +45,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	}
 	v, err := time.ParseDuration(s)
 	if err != nil {
-		return Errorf(Invalid, "duration %q: write it like 30s, 5m or 1h30m", clip(s, 40))
+		return Errorf(Invalid, "duration %q: write it like 30s, 5m or 1h30m", Clip(s))
 	}
 	*d = Duration(v)
 	return nil
@@ -101,7 +101,7 @@ func (b *Bytes) UnmarshalText(text []byte) error {
 	}
 	n, err := strconv.ParseFloat(number, 64)
 	if err != nil || math.IsNaN(n) || math.Abs(n*float64(unit)) > math.MaxInt64/2 {
-		return Errorf(Invalid, "size %q: write it like 512MB or 2GB", clip(string(text), 40))
+		return Errorf(Invalid, "size %q: write it like 512MB or 2GB", Clip(string(text)))
 	}
 	*b = Bytes(n * float64(unit))
 	return nil

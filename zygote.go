@@ -46,7 +46,7 @@ func (s *Spec) validateZygote() error {
 	case s.Artifact.Image != "":
 		return Errorf(Invalid, "zygote: an image holds its own code, and a zygote none; deploy code with a Python runtime, or leave it out")
 	case !strings.HasPrefix(s.Runtime, "python"):
-		return Errorf(Invalid, "zygote: runtime %s has none; Python's runtimes have", clip(s.Runtime, 40))
+		return Errorf(Invalid, "zygote: runtime %s has none; Python's runtimes have", Clip(s.Runtime))
 	case s.LearnsZygote() && s.Contract != ContractLambda:
 		return Errorf(Invalid, "zygote auto: only functions of contract lambda report what they import; name the modules")
 	case len(s.Command) > 0:
@@ -59,7 +59,7 @@ func (s *Spec) validateZygote() error {
 	for _, name := range s.Zygote {
 		switch {
 		case !ValidModule(name):
-			return Errorf(Invalid, "zygote %q: must be a module's name, such as json or http.client, or auto", clip(name, 80))
+			return Errorf(Invalid, "zygote %q: must be a module's name, such as json or http.client, or auto", Clip(name))
 		case name == ZygoteAuto && len(s.Zygote) > 1:
 			return Errorf(Invalid, "zygote: auto learns the modules; give auto alone, or the modules")
 		}
@@ -67,7 +67,7 @@ func (s *Spec) validateZygote() error {
 	for name := range s.Environment {
 		for _, early := range readEarly {
 			if strings.HasPrefix(name, early) {
-				return Errorf(Invalid, "environment %s: it would come too late, since a zygote has read it before; leave it or the zygote out", clip(name, 80))
+				return Errorf(Invalid, "environment %s: it would come too late, since a zygote has read it before; leave it or the zygote out", Clip(name))
 			}
 		}
 	}

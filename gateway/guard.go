@@ -33,7 +33,7 @@ type Guard struct {
 // an origin of its own, so that no other window can look into it.
 func (g Guard) Check(w http.ResponseWriter, r *http.Request) error {
 	if !g.known(r.Host) {
-		return rouse.Errorf(rouse.Invalid, "host %q: not a name of this server; use localhost, an address, or a configured domain", clip(r.Host))
+		return rouse.Errorf(rouse.Invalid, "host %q: not a name of this server; use localhost, an address, or a configured domain", rouse.Clip(r.Host))
 	}
 	site := r.Header.Get("Sec-Fetch-Site")
 	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions {
@@ -47,7 +47,7 @@ func (g Guard) Check(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	if (site != "" && site != "none") || r.Header.Get("Origin") != "" {
-		return rouse.Errorf(rouse.Invalid, "origin %q: web pages may not change anything here; use the command line or a client outside of the browser", clip(r.Header.Get("Origin")))
+		return rouse.Errorf(rouse.Invalid, "origin %q: web pages may not change anything here; use the command line or a client outside of the browser", rouse.Clip(r.Header.Get("Origin")))
 	}
 	return nil
 }
@@ -81,13 +81,4 @@ func (g Guard) known(host string) bool {
 	// those below localhost by nobody (RFC 6761).
 	return !strings.Contains(host, ".") || strings.HasSuffix(host, ".localhost") || host == "host.docker.internal" ||
 		slices.ContainsFunc(g.Hosts, func(h string) bool { return strings.EqualFold(h, host) })
-}
-
-// clip keeps hostile input from filling a message.
-func clip(s string) string {
-	const most = 80
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
 }

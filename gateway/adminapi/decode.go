@@ -78,7 +78,7 @@ func checkObject(raw json.RawMessage, t reflect.Type, path string) error {
 	for _, key := range sortedKeys(values) {
 		field, ok := fields[key]
 		if !ok {
-			return rouse.Errorf(rouse.Invalid, "%s: unknown key; %s", join(path, clip(key)), suggest(key, sortedKeys(fields)))
+			return rouse.Errorf(rouse.Invalid, "%s: unknown key; %s", join(path, rouse.Clip(key)), suggest(key, sortedKeys(fields)))
 		}
 		if err := check(values[key], field, join(path, key)); err != nil {
 			return err
@@ -105,7 +105,7 @@ func checkLeaf(raw json.RawMessage, t reflect.Type, path string) error {
 	if want == "" {
 		want = "of another form"
 	}
-	return rouse.Errorf(rouse.Invalid, "%s: must be %s, not %s", where(path), want, clip(string(raw)))
+	return rouse.Errorf(rouse.Invalid, "%s: must be %s, not %s", where(path), want, rouse.Clip(string(raw)))
 }
 
 // jsonFields are the keys of a struct, those of embedded structs included.
@@ -152,13 +152,4 @@ func sortedKeys[V any](m map[string]V) []string {
 	}
 	slices.Sort(keys)
 	return keys
-}
-
-// clip keeps hostile input from filling a message.
-func clip(s string) string {
-	const most = 80
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
 }

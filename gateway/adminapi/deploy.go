@@ -51,7 +51,7 @@ func (a *api) readDeployment(c *gateway.Call) (rouse.Deployment, error) {
 		return d, err
 	}
 	if d.Name != name {
-		return d, rouse.Errorf(rouse.Invalid, "name %q: must be %q, as in the path", clip(string(d.Name)), name)
+		return d, rouse.Errorf(rouse.Invalid, "name %q: must be %q, as in the path", rouse.Clip(string(d.Name)), name)
 	}
 	var given struct {
 		Settings json.RawMessage `json:"settings"`

@@ -115,6 +115,6 @@ func flag(c *gateway.Call, name string) (bool, error) {
 	case "true":
 		return true, nil
 	default:
-		return false, rouse.Errorf(rouse.Invalid, "%s %q: must be true or false", name, clip(value))
+		return false, rouse.Errorf(rouse.Invalid, "%s %q: must be true or false", name, rouse.Clip(value))
 	}
 }

@@ -73,21 +73,21 @@ func logQuery(values url.Values, now time.Time) (LogQuery, error) {
 		case "request_id":
 		case "tail":
 			if q.Tail, err = strconv.Atoi(value); err != nil || q.Tail < 0 {
-				return q, rouse.Errorf(rouse.Invalid, "tail %q: must be a whole number from 0", clip(value))
+				return q, rouse.Errorf(rouse.Invalid, "tail %q: must be a whole number from 0", rouse.Clip(value))
 			}
 			if q.Tail == 0 {
 				q.Tail = -1
 			}
 		case "follow":
 			if q.Follow, err = strconv.ParseBool(value); err != nil {
-				return q, rouse.Errorf(rouse.Invalid, "follow %q: must be true or false", clip(value))
+				return q, rouse.Errorf(rouse.Invalid, "follow %q: must be true or false", rouse.Clip(value))
 			}
 		case "since":
 			if q.Since, err = since(value, now); err != nil {
 				return q, err
 			}
 		default:
-			return q, rouse.Errorf(rouse.Invalid, "query %q: unknown; %s", clip(key), suggest(key, []string{"follow", "request_id", "since", "tail"}))
+			return q, rouse.Errorf(rouse.Invalid, "query %q: unknown; %s", rouse.Clip(key), suggest(key, []string{"follow", "request_id", "since", "tail"}))
 		}
 	}
 	return q, nil
@@ -100,7 +100,7 @@ func since(value string, now time.Time) (time.Time, error) {
 	}
 	var ago rouse.Duration
 	if err := ago.Set(value); err != nil || ago < 0 {
-		return time.Time{}, rouse.Errorf(rouse.Invalid, "since %q: write a time like 2026-01-31T12:00:00Z, or how long ago, like 10m", clip(value))
+		return time.Time{}, rouse.Errorf(rouse.Invalid, "since %q: write a time like 2026-01-31T12:00:00Z, or how long ago, like 10m", rouse.Clip(value))
 	}
 	return now.Add(-ago.D()), nil
 }

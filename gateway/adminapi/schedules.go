@@ -51,7 +51,7 @@ func (a *api) putSchedule(c *gateway.Call) error {
 		return err
 	}
 	if s.Name != name {
-		return rouse.Errorf(rouse.Invalid, "name %q: the path says %s", clip(s.Name), name)
+		return rouse.Errorf(rouse.Invalid, "name %q: the path says %s", rouse.Clip(s.Name), name)
 	}
 	return a.storeSchedule(c, s, false, http.StatusOK)
 }
@@ -125,7 +125,7 @@ func (a *api) nextRuns(c *gateway.Call) error {
 	n := usual
 	if text := c.Request.URL.Query().Get("count"); text != "" {
 		if n, err = strconv.Atoi(text); err != nil || n < 1 || n > most {
-			return rouse.Errorf(rouse.Invalid, "count %q: must be 1 to %d", clip(text), most)
+			return rouse.Errorf(rouse.Invalid, "count %q: must be 1 to %d", rouse.Clip(text), most)
 		}
 	}
 	list, err := a.Schedules.Upcoming(name, n)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rousehq/rouse"
 )
 
 const (
@@ -122,7 +124,7 @@ func (s *signature) scope(credential string) error {
 	s.id, s.date, s.region, s.service = parts[0], parts[1], parts[2], parts[3]
 	if day := s.at.UTC().Format("20060102"); s.date != day {
 		return wrong("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'.",
-			clip(s.date), day, s.at.UTC().Format(basicISO))
+			rouse.Clip(s.date), day, s.at.UTC().Format(basicISO))
 	}
 	if !slices.Contains(s.headers, "host") {
 		return wrong("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
@@ -147,13 +149,4 @@ func (s *signature) current(now time.Time) error {
 			at.Format(basicISO), now.Add(skew).Format(basicISO), now.Format(basicISO))
 	}
 	return nil
-}
-
-// clip keeps hostile input from filling a message.
-func clip(s string) string {
-	const most = 80
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/rousehq/rouse"
 )
 
 // maxForm bounds what is read of a request to find out its action.
@@ -40,7 +42,7 @@ func (f *Front) serveAccount(w http.ResponseWriter, r *http.Request, service str
 	default:
 		what := service
 		if action != "" {
-			what += " " + strconv.Quote(clip(action))
+			what += " " + strconv.Quote(rouse.Clip(action))
 		}
 		f.elsewhere(w, r, what)
 	}
@@ -137,13 +139,4 @@ func writeXML(w http.ResponseWriter, id string, v any) {
 	h.Set("Content-Type", "text/xml")
 	h.Set("Content-Length", strconv.Itoa(len(b)))
 	w.Write(b) // a client that left cannot be told anything
-}
-
-// clip keeps hostile input from filling a message.
-func clip(s string) string {
-	const most = 80
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
 }

@@ -58,14 +58,14 @@ func options(r *rouse.JobRequest, q url.Values) error {
 		}
 		var d rouse.Duration
 		if err := d.UnmarshalText([]byte(text)); err != nil || d < 0 {
-			return rouse.Errorf(rouse.Invalid, "%s %q: write it like 30s or 5m", name, clip(text))
+			return rouse.Errorf(rouse.Invalid, "%s %q: write it like 30s or 5m", name, rouse.Clip(text))
 		}
 		*into = d.D()
 	}
 	if text := q.Get("max_attempts"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
-			return rouse.Errorf(rouse.Invalid, "max_attempts %q: must be a whole number from 1", clip(text))
+			return rouse.Errorf(rouse.Invalid, "max_attempts %q: must be a whole number from 1", rouse.Clip(text))
 		}
 		r.MaxAttempts = n
 	}

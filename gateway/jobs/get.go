@@ -111,7 +111,7 @@ func patience(h http.Header) (time.Duration, error) {
 	}
 	seconds, err := strconv.Atoi(value)
 	if err != nil || seconds < 0 {
-		return 0, rouse.Errorf(rouse.Invalid, "prefer: wait=%q must be a number of seconds, such as wait=20", clip(value))
+		return 0, rouse.Errorf(rouse.Invalid, "prefer: wait=%q must be a number of seconds, such as wait=20", rouse.Clip(value))
 	}
 	return min(time.Duration(min(seconds, 3600))*time.Second, mostWait), nil
 }
@@ -166,7 +166,7 @@ func (a *API) List(c *gateway.Call) error {
 	query := c.Request.URL.Query()
 	f := rouse.JobFilter{State: rouse.JobState(query.Get("status")), After: query.Get("after")}
 	if f.State != "" && !slices.Contains(states, f.State) {
-		return rouse.Errorf(rouse.Invalid, "status %q: must be pending, running, succeeded, failed, cancelled or expired", clip(string(f.State)))
+		return rouse.Errorf(rouse.Invalid, "status %q: must be pending, running, succeeded, failed, cancelled or expired", rouse.Clip(string(f.State)))
 	}
 	var err error
 	if name := query.Get("function"); name != "" {
@@ -176,7 +176,7 @@ func (a *API) List(c *gateway.Call) error {
 	}
 	if text := query.Get("limit"); text != "" {
 		if f.Most, err = strconv.Atoi(text); err != nil || f.Most < 1 || f.Most > 1000 {
-			return rouse.Errorf(rouse.Invalid, "limit %q: must be 1 to 1000", clip(text))
+			return rouse.Errorf(rouse.Invalid, "limit %q: must be 1 to 1000", rouse.Clip(text))
 		}
 	}
 	jobs, next, err := a.Reader.List(c.Request.Context(), f)

@@ -148,14 +148,6 @@ func base(r *http.Request) string {
 	return scheme + "://" + r.Host
 }
 
-func clip(s string) string {
-	const most = 80
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
-}
-
 func reply(c *gateway.Call, status int, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {

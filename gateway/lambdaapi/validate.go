@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/rousehq/rouse"
 )
 
 // checker walks a request's value along its shape. It collects what the shape
@@ -320,11 +322,5 @@ func mistyped(v any, want string) error {
 
 func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 
-// clip keeps hostile input from filling a message.
-func clip(s string) string {
-	const most = 1024
-	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
-}
+// clip keeps hostile input from filling a message; AWS repeats what it was given.
+func clip(s string) string { return rouse.ClipTo(s, 1024) }

@@ -35,7 +35,7 @@ func (x *exchange) upgrade(p *Proxy, out *http.Request, res *http.Response, bega
 	defer res.Body.Close()
 	kind := upgradeOf(res.Header)
 	if asked := upgradeOf(out.Header); asked == "" || !strings.EqualFold(asked, kind) {
-		return rouse.Errorf(rouse.FunctionError, "the function switched to protocol %q, but %q was asked for", clip(kind), clip(asked))
+		return rouse.Errorf(rouse.FunctionError, "the function switched to protocol %q, but %q was asked for", rouse.Clip(kind), rouse.Clip(asked))
 	}
 	function, ok := res.Body.(io.ReadWriteCloser)
 	if !ok {
@@ -89,12 +89,4 @@ func (p *Proxy) copy(to io.Writer, from io.Reader) {
 	defer p.buffers.Put(buf)
 	// Hiding what else they can do keeps io.Copy to the buffer and its promptness.
 	io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from}, *buf)
-}
-
-func clip(s string) string {
-	const most = 40
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
 }

@@ -92,7 +92,7 @@ func splitPath(raw string) (ref rouse.Ref, path, prefix string, err error) {
 	segment, tail, slash := strings.Cut(rest, "/")
 	name, err := url.PathUnescape(segment)
 	if err != nil {
-		return ref, "", "", rouse.Errorf(rouse.Invalid, "path: %q is not a valid escape", clip(segment))
+		return ref, "", "", rouse.Errorf(rouse.Invalid, "path: %q is not a valid escape", rouse.Clip(segment))
 	}
 	if ref, err = rouse.ParseRef(name); err != nil {
 		return ref, "", "", err
@@ -132,12 +132,4 @@ func rawPath(r *http.Request) string {
 		return path
 	}
 	return "/" // "OPTIONS *" and an absolute URI without a path
-}
-
-func clip(s string) string {
-	const most = 80
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/rousehq/rouse"
 )
@@ -134,11 +133,5 @@ func internal() *apiError {
 	}
 }
 
-// clip keeps hostile input from filling a message.
-func clip(s string) string {
-	const most = 200
-	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
-}
+// clip keeps hostile input from filling a message; AWS repeats what it was given.
+func clip(s string) string { return rouse.ClipTo(s, 200) }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/rousehq/rouse"
 )
@@ -77,14 +76,5 @@ func tooLarge(most int) *rouse.Result {
 		fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", most))
 }
 
-func clip(s string) string {
-	const most = 4 << 10
-	if len(s) <= most {
-		return s
-	}
-	cut := most
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "…"
-}
+// clip bounds what is said in a process' words.
+func clip(s string) string { return rouse.ClipTo(s, 4<<10) }

@@ -52,7 +52,7 @@ func setSeq(id []byte, seq uint64) {
 func Seq(id string) (uint64, error) {
 	parsed, err := uuid.Parse(id)
 	if err != nil || len(id) != 36 || parsed.Version() != 7 {
-		return 0, rouse.Errorf(rouse.NotFound, "no message has the id %q", clip(id))
+		return 0, rouse.Errorf(rouse.NotFound, "no message has the id %q", rouse.Clip(id))
 	}
 	return seqIn(parsed[:]), nil
 }
@@ -60,12 +60,4 @@ func Seq(id string) (uint64, error) {
 func seqIn(id []byte) uint64 {
 	n := binary.BigEndian.Uint64(id)
 	return n>>16<<12 | n&0xfff
-}
-
-func clip(s string) string {
-	const most = 80
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
 }

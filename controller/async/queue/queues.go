@@ -134,7 +134,7 @@ func (qs *Queues) Queue(name string) (*Queue, error) {
 	defer qs.mu.RUnlock()
 	q, ok := qs.byName[name]
 	if !ok {
-		return nil, rouse.Errorf(rouse.NotFound, "no queue %q", clip(name))
+		return nil, rouse.Errorf(rouse.NotFound, "no queue %q", rouse.Clip(name))
 	}
 	return q, nil
 }
@@ -159,7 +159,7 @@ func (qs *Queues) Create(ctx context.Context, name string, d Definition) (*Queue
 		return nil, err
 	}
 	if name == "" || len(name) > maxName {
-		return nil, rouse.Errorf(rouse.Invalid, "queue %q: a name has 1 to %d characters", clip(name), maxName)
+		return nil, rouse.Errorf(rouse.Invalid, "queue %q: a name has 1 to %d characters", rouse.Clip(name), maxName)
 	}
 	qs.naming.Lock()
 	defer qs.naming.Unlock()

@@ -98,7 +98,7 @@ func receipt(place uuid.UUID, receives uint32) string {
 func readReceipt(text string) (seq uint64, receives uint32, err error) {
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(b) != 20 {
-		return 0, 0, rouse.Errorf(rouse.Invalid, "receipt %q: not one of this queue", clip(text))
+		return 0, 0, rouse.Errorf(rouse.Invalid, "receipt %q: not one of this queue", rouse.Clip(text))
 	}
 	return seqIn(b), binary.BigEndian.Uint32(b[16:]), nil
 }
@@ -115,7 +115,7 @@ func (t *Tx) receipt(q *Queue, text string) (m *Message, s state, err error) {
 	case !ok:
 		return nil, s, nil
 	case receipt(m.Place, receives) != text || t.queueOf(seq) != q.number:
-		return nil, s, rouse.Errorf(rouse.Invalid, "receipt %q: not one of this queue", clip(text))
+		return nil, s, rouse.Errorf(rouse.Invalid, "receipt %q: not one of this queue", rouse.Clip(text))
 	case s.receives != receives:
 		return nil, s, rouse.Errorf(rouse.Conflict, "the message has been received again since; only the newest receipt counts")
 	}

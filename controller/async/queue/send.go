@@ -71,9 +71,9 @@ func (q *Queue) check(m *Message, delay time.Duration) error {
 	case !q.fifo && (m.Group != "" || m.Dedup != ""):
 		return rouse.Errorf(rouse.Invalid, "group: only FIFO queues have groups and deduplication ids")
 	case len(m.Group) > maxGroup || strings.ContainsRune(m.Group, 0):
-		return rouse.Errorf(rouse.Invalid, "group %q: must be 1 to %d characters, without NUL", clip(m.Group), maxGroup)
+		return rouse.Errorf(rouse.Invalid, "group %q: must be 1 to %d characters, without NUL", rouse.Clip(m.Group), maxGroup)
 	case len(m.Dedup) > maxGroup:
-		return rouse.Errorf(rouse.Invalid, "deduplication id %q: must be 1 to %d characters", clip(m.Dedup), maxGroup)
+		return rouse.Errorf(rouse.Invalid, "deduplication id %q: must be 1 to %d characters", rouse.Clip(m.Dedup), maxGroup)
 	case q.fifo && delay >= 0:
 		return rouse.Errorf(rouse.Invalid, "delay: messages of a FIFO queue all wait as long as the queue says")
 	case delay > maxDelay:

@@ -5,6 +5,8 @@ import (
 	"math/big"
 	"net/netip"
 	"strings"
+
+	"github.com/rousehq/rouse"
 )
 
 // rule says of a value whether it is wanted; there is false for a field that
@@ -51,7 +53,7 @@ func parseEqual(v any, at string) (rule, error) {
 	if n, ok := v.(json.Number); ok {
 		want, ok := number(n)
 		if !ok {
-			return nil, wrong(at, "%s is too large a number", clip(n.String()))
+			return nil, wrong(at, "%s is too large a number", rouse.Clip(n.String()))
 		}
 		return func(v any, there bool) bool {
 			got, ok := number(v)
@@ -96,7 +98,7 @@ func parseText(name string, value any, at string) (rule, error) {
 	case "wildcard":
 		compare = wild
 	default:
-		return nil, wrong(at, "%q is not a comparison; use prefix, suffix, anything-but, numeric, exists, equals-ignore-case, wildcard or cidr", clip(name))
+		return nil, wrong(at, "%q is not a comparison; use prefix, suffix, anything-but, numeric, exists, equals-ignore-case, wildcard or cidr", rouse.Clip(name))
 	}
 	want, ok := value.(string)
 	if !ok {
@@ -217,13 +219,4 @@ func parseCIDR(value any, at string) (rule, error) {
 		addr, err := netip.ParseAddr(got)
 		return err == nil && prefix.Contains(addr)
 	}, nil
-}
-
-// clip keeps hostile input from filling a message.
-func clip(s string) string {
-	const most = 80
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
 }

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 
+	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/runtime/onnx"
 )
 
@@ -93,7 +93,7 @@ func answer(w http.ResponseWriter, r *http.Request, log *slog.Logger, do func(*h
 		return // the caller left
 	case err != nil:
 		log.Error("inference failed", "error", err)
-		status, body = http.StatusInternalServerError, message("the model failed: "+clip(err.Error(), 1000))
+		status, body = http.StatusInternalServerError, message("the model failed: "+rouse.ClipTo(err.Error(), 1000))
 	}
 	b, err := json.Marshal(body)
 	if err != nil {
@@ -106,13 +106,6 @@ func answer(w http.ResponseWriter, r *http.Request, log *slog.Logger, do func(*h
 }
 
 func message(text string) map[string]string { return map[string]string{"error": text} }
-
-func clip(s string, most int) string {
-	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
-}
 
 // tensorInfo is an input or output in metadata.
 type tensorInfo struct {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/runtime/onnx"
 )
 
@@ -95,11 +96,11 @@ func arrange(m Model, req *inferRequest) ([]onnx.Tensor, error) {
 		}
 		given[at] = true
 		if err := m.Inputs[at].Accepts(in.Datatype, in.Shape); err != nil {
-			return nil, refuse("%s", clip(err.Error(), 500))
+			return nil, refuse("%s", rouse.ClipTo(err.Error(), 500))
 		}
 		data, err := parse(in.Datatype, in.Shape, in.Data)
 		if err != nil {
-			return nil, refuse("input %q: %s", in.Name, clip(err.Error(), 500))
+			return nil, refuse("input %q: %s", in.Name, rouse.ClipTo(err.Error(), 500))
 		}
 		inputs[at] = onnx.Tensor{Name: in.Name, Type: in.Datatype, Shape: in.Shape, Data: data}
 	}

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rousehq/rouse"
 )
 
 // cron is what both forms of cron expressions come to.
@@ -43,7 +45,7 @@ func parseAWS(s source) (*cron, error) {
 	case day == "?" && week == "?":
 		return nil, s.errorf(f[4].from, "day-of-week \"?\": only one of day-of-month and day-of-week can be \"?\"")
 	case day != "?" && week != "?":
-		return nil, s.errorf(f[4].from, "day-of-week %q: one of day-of-month and day-of-week must be \"?\"", clip(week))
+		return nil, s.errorf(f[4].from, "day-of-week %q: one of day-of-month and day-of-week must be \"?\"", rouse.Clip(week))
 	case day != "?":
 		err = c.awsDay(f[2])
 	default:
@@ -92,7 +94,7 @@ func (c *cron) awsWeek(f source) (err error) {
 		}
 		c.nthOf--
 		if c.nth, err = strconv.Atoi(count); err != nil || c.nth < 1 || c.nth > 5 {
-			return f.errorf(f.from, "day-of-week %q: what follows # must be 1 to 5", clip(text))
+			return f.errorf(f.from, "day-of-week %q: what follows # must be 1 to 5", rouse.Clip(text))
 		}
 	case strings.HasSuffix(text, "L"):
 		c.lastOf, err = weekAWS.value(f, strings.TrimSuffix(text, "L"))
@@ -109,7 +111,7 @@ func (c *cron) awsWeek(f source) (err error) {
 func parseFive(s source) (*cron, error) {
 	f := s.words()
 	if len(f) != 5 {
-		return nil, s.errorf(s.from, "%q has %d fields: write rate(5 minutes), cron(0 9 * * ? *), 0 9 * * * or at(2030-01-01T09:00:00)", clip(s.rest()), len(f))
+		return nil, s.errorf(s.from, "%q has %d fields: write rate(5 minutes), cron(0 9 * * ? *), 0 9 * * * or at(2030-01-01T09:00:00)", rouse.Clip(s.rest()), len(f))
 	}
 	c := &cron{lastOf: -1}
 	err := c.common(f[0], f[1], f[3])
@@ -130,7 +132,7 @@ func parseMacro(s source) (*cron, error) {
 		"@monthly": "0 0 1 * *", "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *",
 	}[s.rest()]
 	if !known {
-		return nil, s.errorf(s.from, "%q: must be @hourly, @daily, @weekly, @monthly or @yearly", clip(s.rest()))
+		return nil, s.errorf(s.from, "%q: must be @hourly, @daily, @weekly, @monthly or @yearly", rouse.Clip(s.rest()))
 	}
 	return parseFive(source{text: text})
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/rousehq/rouse"
 )
 
 // set has a bit for each value from 0 to 63 that a field allows.
@@ -50,7 +52,7 @@ func (k kind) item(s source) (low, high, step int, err error) {
 	step = 1
 	if stepped {
 		if step, err = strconv.Atoi(stepText); err != nil || step < 1 || step > k.high {
-			return 0, 0, 0, s.errorf(s.from, "%s %q: what follows / must be 1 to %d", k.name, clip(s.rest()), k.high)
+			return 0, 0, 0, s.errorf(s.from, "%s %q: what follows / must be 1 to %d", k.name, rouse.Clip(s.rest()), k.high)
 		}
 	}
 	from, to, ranged := strings.Cut(span, "-")
@@ -62,7 +64,7 @@ func (k kind) item(s source) (low, high, step int, err error) {
 			high, err = k.value(s, to)
 		}
 		if err == nil && low > high {
-			err = s.errorf(s.from, "%s %q: a range must go upwards", k.name, clip(s.rest()))
+			err = s.errorf(s.from, "%s %q: a range must go upwards", k.name, rouse.Clip(s.rest()))
 		}
 		return low, high, step, err
 	}
@@ -81,7 +83,7 @@ func (k kind) value(s source, text string) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < k.low || n > k.high || text[0] == '+' {
-		return 0, s.errorf(s.from, "%s %q: must be %s", k.name, clip(s.rest()), k.allowed())
+		return 0, s.errorf(s.from, "%s %q: must be %s", k.name, rouse.Clip(s.rest()), k.allowed())
 	}
 	return n, nil
 }

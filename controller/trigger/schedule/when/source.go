@@ -48,12 +48,3 @@ func (s source) split(cut string) []source {
 	}
 	return parts
 }
-
-// clip keeps hostile input from filling a message.
-func clip(s string) string {
-	const most = 80
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
-}

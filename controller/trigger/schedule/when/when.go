@@ -69,7 +69,7 @@ func Parse(text string, zone *time.Location) (*Expression, error) {
 func Zone(name string) (*time.Location, error) {
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" {
-		return nil, rouse.Errorf(rouse.Invalid, "time_zone %q: no such zone; write a name of the IANA database like Europe/Berlin or UTC", clip(name))
+		return nil, rouse.Errorf(rouse.Invalid, "time_zone %q: no such zone; write a name of the IANA database like Europe/Berlin or UTC", rouse.Clip(name))
 	}
 	return zone, nil
 }
@@ -136,5 +136,5 @@ func parseAt(s source, zone *time.Location) (time.Time, error) {
 		}
 		return t, nil
 	}
-	return time.Time{}, s.errorf(s.from, "at(%s): must be a date and a time like at(2030-01-01T09:00:00)", clip(text))
+	return time.Time{}, s.errorf(s.from, "at(%s): must be a date and a time like at(2030-01-01T09:00:00)", rouse.Clip(text))
 }
