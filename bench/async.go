@@ -29,15 +29,11 @@ const writers = 64
 // asyncAccept compares how many jobs are accepted with how many values of the
 // same size the bare store takes, by as many writers, each waiting for its commit.
 func asyncAccept(ctx context.Context, l *lab) (results []result, err error) {
-	p, err := l.serve("accept", "process")
+	p, spec, err := l.serveEcho(ctx, "accept", "process")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.stop()) }()
-	spec, err := p.code(ctx, l.function, "provided", "bootstrap")
-	if err != nil {
-		return nil, err
-	}
 	if err := p.deploy(ctx, "later", spec, rouse.DefaultSettings()); err != nil {
 		return nil, err
 	}

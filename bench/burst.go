@@ -14,15 +14,11 @@ import (
 // instances, with a queue that holds them and with the default one.
 func burst(ctx context.Context, l *lab) (results []result, err error) {
 	d := driver(ctx)
-	p, err := l.serve("burst", d)
+	p, spec, err := l.serveEcho(ctx, "burst", d)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.stop()) }()
-	spec, err := p.code(ctx, l.function, "provided", "bootstrap")
-	if err != nil {
-		return nil, err
-	}
 	spec.Environment = map[string]string{"SLOW": "50ms"}
 	const calls, most = 200, 4
 	for _, test := range []struct {

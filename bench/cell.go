@@ -40,15 +40,11 @@ func (l *lab) plain(ctx context.Context) (made *container, err error) {
 }
 
 func (l *lab) fromCell(ctx context.Context, plain *container) (r result, err error) {
-	p, err := l.serve("cell", "docker", "--cells", "2")
+	p, spec, err := l.serveEcho(ctx, "cell", "docker", "--cells", "2")
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, p.stop()) }()
-	spec, err := p.code(ctx, l.function, "provided", "bootstrap")
-	if err != nil {
-		return r, err
-	}
 	got, err := l.atLeast(50).neverCalled(ctx, p, spec, "engine", func() (float64, error) {
 		took, err := plain.first(ctx)
 		return milliseconds(took), err
@@ -92,15 +88,11 @@ func (l *lab) neverCalled(ctx context.Context, p *platform, spec rouse.Spec, bes
 // fiftyAtOnce calls fifty different functions once at the same moment.
 func (l *lab) fiftyAtOnce(ctx context.Context) (r result, err error) {
 	const functions = 50
-	p, err := l.serve("fifty", "docker", "--cells", fmt.Sprint(functions))
+	p, spec, err := l.serveEcho(ctx, "fifty", "docker", "--cells", fmt.Sprint(functions))
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, p.stop()) }()
-	spec, err := p.code(ctx, l.function, "provided", "bootstrap")
-	if err != nil {
-		return r, err
-	}
 	spec.Memory = 64 * rouse.MB
 	for n := range functions {
 		if err := p.deploy(ctx, rouse.FunctionName(fmt.Sprintf("crowd-%d", n)), spec, rouse.DefaultSettings()); err != nil {

@@ -33,15 +33,11 @@ func fewCells(ctx context.Context, l *lab) ([]result, error) {
 // cell, beside the engine alone making the containers of the others.
 func (l *lab) fiftyOnEight(ctx context.Context, plain *container) (r result, err error) {
 	const functions, cells = 50, 8
-	p, err := l.serve("few", "docker", "--cells", fmt.Sprint(cells))
+	p, spec, err := l.serveEcho(ctx, "few", "docker", "--cells", fmt.Sprint(cells))
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, p.stop()) }()
-	spec, err := p.code(ctx, l.function, "provided", "bootstrap")
-	if err != nil {
-		return r, err
-	}
 	spec.Memory = 64 * rouse.MB
 	settings := rouse.DefaultSettings()
 	settings.Idle = rouse.Duration(20 * time.Second) // on neither side anything is removed while others start

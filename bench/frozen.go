@@ -13,15 +13,11 @@ import (
 // requests, beside those of one that waits awake.
 func frozen(ctx context.Context, l *lab) (results []result, err error) {
 	d := driver(ctx)
-	p, err := l.serve("frozen", d)
+	p, spec, err := l.serveEcho(ctx, "frozen", d)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.stop()) }()
-	spec, err := p.code(ctx, l.function, "provided", "bootstrap")
-	if err != nil {
-		return nil, err
-	}
 	for _, name := range []rouse.FunctionName{"warm", "frozen"} {
 		settings := rouse.DefaultSettings()
 		settings.Freeze = name == "frozen"

@@ -13,15 +13,11 @@ import (
 func held(ctx context.Context, l *lab) (results []result, err error) {
 	const n = 10000
 	d := driver(ctx)
-	p, err := l.serve("held", d)
+	p, spec, err := l.serveEcho(ctx, "held", d)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.stop()) }()
-	spec, err := p.code(ctx, l.function, "provided", "bootstrap")
-	if err != nil {
-		return nil, err
-	}
 	spec.Contract = rouse.ContractHTTP
 	// Long enough for all of them to have come.
 	spec.Environment = map[string]string{"START_DELAY": "15s"}

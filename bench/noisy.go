@@ -15,15 +15,11 @@ import (
 // can serve, without an end and with its queue full.
 func noisy(ctx context.Context, l *lab) (results []result, err error) {
 	d := driver(ctx)
-	p, err := l.serve("noisy", d)
+	p, spec, err := l.serveEcho(ctx, "noisy", d)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.stop()) }()
-	spec, err := p.code(ctx, l.function, "provided", "bootstrap")
-	if err != nil {
-		return nil, err
-	}
 	spec.Contract = rouse.ContractHTTP
 	settings := rouse.DefaultSettings()
 	settings.MaxInstances = 1

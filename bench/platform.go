@@ -61,6 +61,19 @@ func (l *lab) serve(data, driver string, options ...string) (*platform, error) {
 	return &platform{Client: c, cmd: cmd, log: name}, err
 }
 
+// serveEcho is serve, with the spec of the function that is measured.
+func (l *lab) serveEcho(ctx context.Context, data, driver string, options ...string) (*platform, rouse.Spec, error) {
+	p, err := l.serve(data, driver, options...)
+	if err != nil {
+		return nil, rouse.Spec{}, err
+	}
+	spec, err := p.code(ctx, l.function, "provided", "bootstrap")
+	if err != nil {
+		return nil, rouse.Spec{}, errors.Join(err, p.stop())
+	}
+	return p, spec, nil
+}
+
 // stop ends Rouse as an operator would. It returns an error when that went wrong.
 func (p *platform) stop() error {
 	p.Client.Close()

@@ -13,15 +13,11 @@ import (
 // sustained calls one function after another that was never called before, each
 // as soon as there is a spare cell, and measures warm calls beside that.
 func sustained(ctx context.Context, l *lab) (results []result, err error) {
-	p, err := l.serve("sustained", "docker", "--cells", "8")
+	p, spec, err := l.serveEcho(ctx, "sustained", "docker", "--cells", "8")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.stop()) }()
-	spec, err := p.code(ctx, l.function, "provided", "bootstrap")
-	if err != nil {
-		return nil, err
-	}
 	quiet := spec
 	quiet.Contract = rouse.ContractHTTP
 	if err := p.deploy(ctx, "quiet", quiet, rouse.DefaultSettings()); err != nil {
