@@ -13,7 +13,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/rousehq/rouse"
 )
@@ -177,12 +176,7 @@ func digest(paths []string, entries map[string]entry) string {
 }
 
 // quote shows a hostile name in a message of bounded length.
-func quote(name string) string {
-	if len(name) > 120 {
-		name = strings.ToValidUTF8(name[:120], "") + "…"
-	}
-	return fmt.Sprintf("%q", name)
-}
+func quote(name string) string { return fmt.Sprintf("%q", rouse.ClipTo(name, 120)) }
 
 // reader lets a copy end with its context.
 type reader struct {

@@ -28,11 +28,7 @@ func (e *Engine) Job(ctx context.Context, id string) (*Job, error) {
 }
 
 func noJob(id string) error {
-	const most = 80
-	if len(id) > most {
-		id = id[:most] + "…"
-	}
-	return rouse.Errorf(rouse.NotFound, "no job %q; jobs that ended are kept for a while only", id)
+	return rouse.Errorf(rouse.NotFound, "no job %q; jobs that ended are kept for a while only", rouse.Clip(id))
 }
 
 func (e *Engine) job(ctx context.Context, seq uint64) (j *Job, err error) {

@@ -81,11 +81,7 @@ func (Planner) Interpreter(runtime string) (string, error) {
 func find(runtime string) (entry, error) {
 	i := slices.IndexFunc(table, func(e entry) bool { return e.name == runtime })
 	if i < 0 {
-		const most = 40
-		if len(runtime) > most {
-			runtime = runtime[:most] + "…"
-		}
-		return entry{}, rouse.Errorf(rouse.Invalid, "runtime %q: must be one of %s", runtime, strings.Join(Planner{}.Runtimes(), ", "))
+		return entry{}, rouse.Errorf(rouse.Invalid, "runtime %q: must be one of %s", rouse.Clip(runtime), strings.Join(Planner{}.Runtimes(), ", "))
 	}
 	return table[i], nil
 }

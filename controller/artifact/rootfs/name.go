@@ -48,9 +48,4 @@ func entryName(name string) (string, error) {
 }
 
 // quote shows a hostile name in a message of bounded length.
-func quote(name string) string {
-	if len(name) > 120 {
-		name = name[:120] + "…"
-	}
-	return fmt.Sprintf("%q", name)
-}
+func quote(name string) string { return fmt.Sprintf("%q", rouse.ClipTo(name, 120)) }

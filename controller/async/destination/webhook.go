@@ -87,12 +87,8 @@ func (w *Webhooks) control(_, address string, _ syscall.RawConn) error {
 // Check says what is wrong with a webhook's URL, as far as that can be known
 // without asking for its host's address. It does not block.
 func (w *Webhooks) Check(text string) error {
-	shown := text
-	if len(shown) > 120 {
-		shown = shown[:120] + "…"
-	}
 	wrong := func(format string, args ...any) error {
-		return rouse.Errorf(rouse.Invalid, "webhook %q: "+format, append([]any{shown}, args...)...)
+		return rouse.Errorf(rouse.Invalid, "webhook %q: "+format, append([]any{rouse.ClipTo(text, 120)}, args...)...)
 	}
 	u, err := url.Parse(text)
 	var parsing *url.Error
