@@ -71,10 +71,13 @@ def handler(event, context):
 		w.rouse("invoke", "f", "-d", `{"sleep": 60}`)
 		w.must("invoke", "f")
 		log := w.must("logs", "f")
-		inOrder(t, log, "INIT_START", "watcher registered with f $LATEST app.handler", "function init",
-			"EXTENSION\tName: watcher\tState: Ready\tEvents: [INVOKE,SHUTDOWN]", "START RequestId: "+id, "watcher saw "+id,
-			"watcher done with "+id, "END RequestId: "+id, "Task timed out", "watcher told of timeout", "INIT_START",
-			"watcher registered", "function init", "START")
+		// Both print at the same time, each into a pipe of its own.
+		for _, printed := range []string{"watcher registered with f $LATEST app.handler", "function init"} {
+			inOrder(t, log, "INIT_START", printed,
+				"EXTENSION\tName: watcher\tState: Ready\tEvents: [INVOKE,SHUTDOWN]", "START RequestId: "+id, "watcher saw "+id,
+				"watcher done with "+id, "END RequestId: "+id, "Task timed out", "watcher told of timeout", "INIT_START",
+				printed, "START")
+		}
 		w.must("rm", "f")
 
 		if r := deploy("--env", "MODE=crash"); r.code == exitDone || !strings.Contains(r.stderr, "extension watcher: exit status 7") {

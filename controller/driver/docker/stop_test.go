@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/controller/driver/docker/mount"
 )
 
@@ -14,7 +15,7 @@ import (
 func TestAStopThatIsTriedAgainClosesNobodyElsesDescriptor(t *testing.T) {
 	d := &Driver{
 		Options: Options{Data: t.TempDir(), Log: slog.New(slog.DiscardHandler)},
-		ending:  make(chan struct{}, 1), sandboxes: map[string]*sandbox{},
+		ending:  make(chan struct{}, 1), sandboxes: map[string]*sandbox{}, known: map[rouse.SandboxID]*sandbox{},
 	}
 	s := d.newSandbox("one", nil)
 	var err error
