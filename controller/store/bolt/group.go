@@ -3,6 +3,7 @@ package bolt
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -66,6 +67,9 @@ func (g *group) do(ctx context.Context, ch change) error {
 			<-c.done // committed, or being committed just now
 			return c.err
 		case <-g.turn:
+			// Whoever runs already, and is about to come, comes along; otherwise half
+			// of many writers would miss each commit. One writer waits for nobody.
+			runtime.Gosched()
 			g.commit() // if not ours, then as many before it as one transaction takes
 			g.turn <- struct{}{}
 		}
