@@ -11,7 +11,7 @@ if [ -n "${CI:-}" ] && ! engine; then
 fi
 
 prepare
-go test -race -timeout 15m ./...
+go test -race -timeout 25m ./...
 
 trap 'stop_moto' EXIT
 
