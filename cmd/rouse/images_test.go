@@ -176,6 +176,47 @@ func updated(t *testing.T, c *lambda.Client) error {
 
 const pending = "The operation cannot be performed at this time. The function is currently in the following state: Pending"
 
+// pendingRefusesChanges looks at the function f whose image is being fetched.
+func pendingRefusesChanges(t *testing.T, c *lambda.Client, image *string) {
+	t.Helper()
+	f := aws.String("f")
+	for _, qualifier := range []*string{nil, aws.String("1")} {
+		if now := got(t, c, qualifier); now.State != types.StatePending || *now.StateReason != "The function is being created." {
+			t.Errorf("while it is fetched: %+v", now)
+		}
+	}
+	_, err := c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: f})
+	refused(t, err, pending)
+	_, err = c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: f, InvocationType: types.InvocationTypeEvent})
+	refused(t, err, pending)
+	_, err = c.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: f, ImageUri: image})
+	refused(t, err, pending)
+	_, err = c.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: f, Timeout: aws.Int32(9)})
+	refused(t, err, pending)
+	_, err = c.PublishVersion(t.Context(), &lambda.PublishVersionInput{FunctionName: f})
+	refused(t, err, pending)
+}
+
+// failedUpdatesChangeNothing has f updated to images that cannot be had.
+func failedUpdatesChangeNothing(t *testing.T, c *lambda.Client, registry string) {
+	t.Helper()
+	f, now := aws.String("f"), got(t, c, nil)
+	for image, want := range map[string]types.LastUpdateStatusReasonCode{
+		registry + "/shop/fn:none":  types.LastUpdateStatusReasonCodeImageDeleted,
+		registry + "/secret/fn:1":   types.LastUpdateStatusReasonCodeImageAccessDenied,
+		registry + "/shop/fn:no no": types.LastUpdateStatusReasonCodeInvalidImage,
+	} {
+		if _, err := c.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: f, ImageUri: &image}); err != nil {
+			t.Fatal(err)
+		}
+		err := updated(t, c)
+		if failed := got(t, c, nil); err == nil || failed.LastUpdateStatusReasonCode != want || !strings.Contains(*failed.LastUpdateStatusReason, image) || *failed.CodeSha256 != *now.CodeSha256 {
+			t.Errorf("%s: %s %s, %v", image, failed.LastUpdateStatusReasonCode, aws.ToString(failed.LastUpdateStatusReason), err)
+		}
+		invoked(t, c, "$LATEST")
+	}
+}
+
 // TestAnImageIsFetchedWhileNobodyWaits follows a function from its making over
 // an update, in the middle of which the server is killed, to one that fails.
 func TestAnImageIsFetchedWhileNobodyWaits(t *testing.T) {
@@ -197,21 +238,7 @@ func TestAnImageIsFetchedWhileNobodyWaits(t *testing.T) {
 	if made.State != types.StatePending || made.StateReasonCode != types.StateReasonCodeCreating || *made.Version != "1" {
 		t.Errorf("made %+v", made)
 	}
-	for _, qualifier := range []*string{nil, aws.String("1")} {
-		if now := got(t, c, qualifier); now.State != types.StatePending || *now.StateReason != "The function is being created." {
-			t.Errorf("while it is fetched: %+v", now)
-		}
-	}
-	_, err = c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: f})
-	refused(t, err, pending)
-	_, err = c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: f, InvocationType: types.InvocationTypeEvent})
-	refused(t, err, pending)
-	_, err = c.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: f, ImageUri: &second})
-	refused(t, err, pending)
-	_, err = c.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: f, Timeout: aws.Int32(9)})
-	refused(t, err, pending)
-	_, err = c.PublishVersion(t.Context(), &lambda.PublishVersionInput{FunctionName: f})
-	refused(t, err, pending)
+	pendingRefusesChanges(t, c, &second)
 	if res, err := http.Post(w.url+"/fn/f/", "application/json", strings.NewReader("{}")); err != nil || res.StatusCode != 503 || res.Header.Get("Retry-After") == "" {
 		t.Errorf("/fn/f/: %+v %v", res, err)
 	} else {
@@ -256,20 +283,7 @@ func TestAnImageIsFetchedWhileNobodyWaits(t *testing.T) {
 	}
 	invoked(t, c, "$LATEST")
 
-	for image, want := range map[string]types.LastUpdateStatusReasonCode{
-		from.addr + "/shop/fn:none":  types.LastUpdateStatusReasonCodeImageDeleted,
-		from.addr + "/secret/fn:1":   types.LastUpdateStatusReasonCodeImageAccessDenied,
-		from.addr + "/shop/fn:no no": types.LastUpdateStatusReasonCodeInvalidImage,
-	} {
-		if _, err := c.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: f, ImageUri: &image}); err != nil {
-			t.Fatal(err)
-		}
-		err := updated(t, c)
-		if failed := got(t, c, nil); err == nil || failed.LastUpdateStatusReasonCode != want || !strings.Contains(*failed.LastUpdateStatusReason, image) || *failed.CodeSha256 != *now.CodeSha256 {
-			t.Errorf("%s: %s %s, %v", image, failed.LastUpdateStatusReasonCode, aws.ToString(failed.LastUpdateStatusReason), err)
-		}
-		invoked(t, c, "$LATEST")
-	}
+	failedUpdatesChangeNothing(t, c, from.addr)
 	if _, err := c.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: f, ImageUri: &first}); err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ type dispatcher struct {
 	runs     map[uint64]*run // guarded by mu; by seq
 	doomed   map[uint64]bool // guarded by mu; on disk as running, not yet in runs, and cancelled
 	paused   bool            // guarded by mu
-	promised int             // guarded by mu; places for jobs that are being accepted
+	promised int             // guarded by mu; places for jobs that are being accepted, or taken
 	refusals int             // guarded by mu; in a row
 	gate     time.Time       // guarded by mu; nothing is taken before
 }
@@ -113,8 +113,13 @@ func (d *dispatcher) dispatch(ctx context.Context) (wait time.Duration, err erro
 		if err != nil || next > 0 {
 			return next, err
 		}
+		free = d.reserve(capacity)
+		if free == 0 {
+			continue // a job that is being accepted was quicker
+		}
 		runs, ended, err := d.take(ctx, free, capacity)
 		if err != nil {
+			d.release(free)
 			return 0, err
 		}
 		for _, j := range ended {
@@ -123,6 +128,7 @@ func (d *dispatcher) dispatch(ctx context.Context) (wait time.Duration, err erro
 		for _, r := range runs {
 			d.begin(r)
 		}
+		d.release(free)
 		if len(runs)+len(ended) == 0 {
 			return d.e.qs.Next(ctx, d.q) // renewed leases only
 		}
@@ -133,6 +139,28 @@ func (d *dispatcher) dispatch(ctx context.Context) (wait time.Duration, err erro
 func (d *dispatcher) room(c Capacity) (free int, wait time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	return d.roomNow(c)
+}
+
+// reserve promises all places that are free to jobs that are about to be taken, so
+// that none which is accepted meanwhile is begun in one of them.
+func (d *dispatcher) reserve(c Capacity) (free int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	free, _ = d.roomNow(c)
+	d.promised += free
+	return free
+}
+
+// release gives back what reserve has promised.
+func (d *dispatcher) release(places int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.promised -= places
+}
+
+// roomNow is room for who holds mu.
+func (d *dispatcher) roomNow(c Capacity) (free int, wait time.Duration) {
 	if d.paused {
 		return 0, never
 	}
@@ -154,12 +182,9 @@ func (d *dispatcher) promise() (lease time.Duration, ok bool) {
 	if c.Zero || d.q.Counts().Ready > 0 {
 		return 0, false
 	}
-	if free, _ := d.room(c); free == 0 {
-		return 0, false
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.runs)+d.promised >= max(c.Most, 1) { // somebody was quicker
+	if free, _ := d.roomNow(c); free == 0 {
 		return 0, false
 	}
 	d.promised++
