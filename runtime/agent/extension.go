@@ -85,7 +85,7 @@ func (a *agent) companionEnded(pid int, status unix.WaitStatus) {
 	f.waiting = append([]func(){func() {}}, f.waiting...)
 }
 
-// end signals the main process alone, and replies when it has ended.
+// end signals the main process and its group, and replies when it has ended.
 func (a *agent) end(m wire.Message) {
 	f := &a.function
 	then := func() { a.reply(m.Seq, wire.Message{}, nil) }
@@ -94,7 +94,7 @@ func (a *agent) end(m wire.Message) {
 		return
 	}
 	f.companions.ends = append(f.companions.ends, then)
-	_ = unix.Kill(-f.pid, syscall.Signal(m.Signal))
+	f.signal(syscall.Signal(m.Signal))
 }
 
 // await replies when no extension runs.

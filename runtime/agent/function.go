@@ -26,6 +26,7 @@ type function struct {
 	pid    int // the run's main process; 0 when it has ended
 	report int // what the run's launcher has to say, if it could not become the program
 	exit   *wire.Exit
+	thawed bool // and not signalled since
 
 	companions companions
 

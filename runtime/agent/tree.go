@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,8 +36,33 @@ func (f *function) kill() {
 // signal goes to the main process and its group, as from a terminal, so that a
 // shell that waits for the program does not swallow it.
 func (f *function) signal(s syscall.Signal) {
-	if f.pid != 0 {
-		_ = unix.Kill(-f.pid, s)
+	if f.pid == 0 {
+		return
+	}
+	f.settle()
+	_ = unix.Kill(-f.pid, s)
+}
+
+// settleTime is how long a signal waits at the most for processes that were just
+// thawed: longer than waking takes, and nothing beside the time to end.
+const settleTime = 10 * time.Millisecond
+
+// settle waits until processes that were thawed are where they were. While a
+// main thread wakes from its stop the kernel hands a signal to any other thread,
+// and a runtime whose main thread alone calls handlers, as Python's does, sleeps on.
+func (f *function) settle() {
+	if !f.thawed {
+		return
+	}
+	f.thawed = false
+	deadline := time.Now().Add(settleTime)
+	buf := make([]byte, 512)
+	for _, pid := range descendants() {
+		for name := strconv.Itoa(pid); time.Now().Before(deadline); time.Sleep(settleTime / 100) {
+			if state := statOf(name, buf).state; state != 'T' && state != 'R' {
+				break
+			}
+		}
 	}
 }
 
@@ -51,6 +77,7 @@ func (f *function) freeze() error {
 
 // thaw continues every process of the function.
 func (f *function) thaw() error {
+	f.thawed = true
 	if isInit {
 		return ignoreNobody(unix.Kill(everyone, unix.SIGCONT))
 	}
@@ -105,7 +132,7 @@ func descendants() []int {
 	buf := make([]byte, 512)
 	for _, name := range names {
 		if pid, ok := number(name); ok {
-			if parent := parentOf(name, buf); parent > 0 {
+			if parent := statOf(name, buf).parent; parent > 0 {
 				children[parent] = append(children[parent], pid)
 			}
 		}
@@ -117,25 +144,31 @@ func descendants() []int {
 	return found
 }
 
-// parentOf reads a process' parent; 0 when there is no such process any more.
-func parentOf(pid string, buf []byte) int {
+// stat is what the kernel says of a process.
+type stat struct {
+	state  byte // of its main thread, as in ps
+	parent int
+}
+
+// statOf reads it; it is zero when there is no such process any more.
+func statOf(pid string, buf []byte) stat {
 	fd, err := unix.Open("/proc/"+pid+"/stat", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return 0
+		return stat{}
 	}
 	n, err := unix.Read(fd, buf)
 	unix.Close(fd)
 	if err != nil {
-		return 0
+		return stat{}
 	}
 	// pid (name) state parent …; the name may hold anything, even ") ".
 	end := bytes.LastIndexByte(buf[:n], ')')
 	fields := bytes.Fields(buf[end+1 : n])
 	if len(fields) < 2 {
-		return 0
+		return stat{}
 	}
 	parent, _ := number(string(fields[1]))
-	return parent
+	return stat{fields[0][0], parent}
 }
 
 func number(s string) (int, bool) {

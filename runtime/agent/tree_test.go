@@ -19,7 +19,7 @@ func TestParentsAreFoundWhateverAProcessCallsItself(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		if got := parentOf(strconv.Itoa(cmd.Process.Pid), make([]byte, 512)); got != os.Getpid() {
+		if got := statOf(strconv.Itoa(cmd.Process.Pid), make([]byte, 512)).parent; got != os.Getpid() {
 			t.Errorf("%q: parent %d instead of %d", name, got, os.Getpid())
 		}
 		if !slices.Contains(descendants(), cmd.Process.Pid) {
@@ -28,7 +28,7 @@ func TestParentsAreFoundWhateverAProcessCallsItself(t *testing.T) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}
-	if got := parentOf("0", make([]byte, 512)); got != 0 {
+	if got := statOf("0", make([]byte, 512)).parent; got != 0 {
 		t.Errorf("no process has parent %d", got)
 	}
 }

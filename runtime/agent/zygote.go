@@ -193,7 +193,7 @@ func (a *agent) forked(who string) {
 	pid, ok := number(who)
 	parent := 0
 	if ok && pid > 1 {
-		parent = parentOf(who, make([]byte, 512))
+		parent = statOf(who, make([]byte, 512)).parent
 	}
 	if parent == 0 || parent != z.pid && parent != os.Getpid() {
 		a.startInstead("it named a process that is not its own")

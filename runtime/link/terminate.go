@@ -48,10 +48,10 @@ func (l *Link) Terminate(ctx context.Context) error {
 
 // askToEnd sends the signal for that, to a frozen process too, and waits for r's end.
 func (l *Link) askToEnd(ctx context.Context, r *run, signal int) {
-	if l.tell(wire.Message{Kind: wire.KindSignal, Signal: signal}) != nil {
+	if (process{l}).Thaw(ctx) != nil {
 		return
 	}
-	if (process{l}).Thaw(ctx) != nil {
+	if l.tell(wire.Message{Kind: wire.KindSignal, Signal: signal}) != nil {
 		return
 	}
 	select {

@@ -35,6 +35,21 @@ func (q *Queue) Wait() *Waiter {
 // Turn has a value when it is time to look, once.
 func (w *Waiter) Turn() <-chan struct{} { return w.turn }
 
+// Again gets back to where it was in the line, after a turn or before the last
+// look. Who leaves instead without looking makes the next one look, and so on.
+func (w *Waiter) Again() {
+	w.q.mu.Lock()
+	defer w.q.mu.Unlock()
+	if w.at != nil {
+		return
+	}
+	select {
+	case <-w.turn: // it looks now
+	default:
+	}
+	w.at = w.q.line.waiters.PushFront(w)
+}
+
 // Until has somebody in the line look at a time at the latest: when the first
 // message is due that was not when the waiter looked.
 func (w *Waiter) Until(at time.Time) {

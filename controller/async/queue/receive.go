@@ -25,11 +25,11 @@ func (qs *Queues) Receive(ctx context.Context, q *Queue, most int, visibility, w
 	}
 	timeout := qs.clock.Timer(wait)
 	defer timeout.Stop()
-	for last := false; ; {
-		w := q.Wait()
+	w := q.Wait()
+	defer w.Leave()
+	for last := false; ; w.Again() {
 		taken, next, err := qs.take(ctx, q, most, visibility)
 		if err != nil || len(taken) > 0 || last {
-			w.Leave()
 			return taken, err
 		}
 		w.Until(qs.clock.Now().Add(next))
@@ -38,13 +38,9 @@ func (qs *Queues) Receive(ctx context.Context, q *Queue, most int, visibility, w
 		case <-timeout.C:
 			last = true
 		case <-ctx.Done():
-			err = ctx.Err()
+			return nil, ctx.Err()
 		}
-		w.Leave()
-		if err == nil {
-			_, err = qs.Queue(q.name)
-		}
-		if err != nil {
+		if _, err := qs.Queue(q.name); err != nil {
 			return nil, err
 		}
 	}
