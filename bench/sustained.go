@@ -30,20 +30,21 @@ func sustained(ctx context.Context, l *lab) (results []result, err error) {
 		return nil, err
 	}
 	warm := make(samples)
-	slices := max(2*l.rounds/3, 2)
+	// What comes now and then has to be in each measurement, as often as it comes.
+	long := time.Duration(max(l.rounds/3, 1)) * l.slice
 	measure := func(side string) error {
-		f, err := l.wrk(ctx, front{url: p.address("quiet")}, 1)
+		f, err := l.wrkFor(ctx, front{url: p.address("quiet")}, 1, long)
 		warm[side] = append(warm[side], float64(f.p99)/float64(time.Microsecond))
 		return err
 	}
-	for range slices {
+	for range 3 {
 		if err := measure("alone"); err != nil {
 			return nil, err
 		}
 	}
 	cold, end := p.coldOnes(ctx, spec)
 	began := time.Now()
-	for took := time.Duration(0); took < time.Duration(slices)*3*l.slice && err == nil; took = time.Since(began) {
+	for took := time.Duration(0); took < 6*long && err == nil; took = time.Since(began) {
 		err = measure("beside cold starts")
 	}
 	took := time.Since(began)
@@ -104,7 +105,7 @@ func (p *platform) coldOne(ctx context.Context, name rouse.FunctionName, spec ro
 			break
 		}
 		select {
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		}

@@ -26,14 +26,18 @@ var (
 	badPattern  = regexp.MustCompile(`Non-2xx or 3xx responses: (\d+)|Socket errors: .*`)
 )
 
-// wrk posts body over conns connections. An answer that is not 2xx is an error.
+// wrk posts body over conns connections for one slice. An answer that is not 2xx is an error.
 func (l *lab) wrk(ctx context.Context, to front, conns int) (f figure, err error) {
+	return l.wrkFor(ctx, to, conns, l.slice)
+}
+
+func (l *lab) wrkFor(ctx context.Context, to front, conns int, long time.Duration) (f figure, err error) {
 	script := filepath.Join(l.dir, "post.lua")
 	lua := fmt.Sprintf("wrk.method = 'POST'\nwrk.headers['Content-Type'] = 'application/json'\nwrk.body = '%s'\n", body)
 	if err := os.WriteFile(script, []byte(lua), 0o600); err != nil {
 		return f, err
 	}
-	argv := append(slices.Clone(to.inside), "wrk", "-t1", "-c"+strconv.Itoa(conns), "-d"+strconv.Itoa(int(l.slice.Seconds())),
+	argv := append(slices.Clone(to.inside), "wrk", "-t1", "-c"+strconv.Itoa(conns), "-d"+strconv.Itoa(int(long.Seconds())),
 		"--timeout", "30s", "--latency", "-s", script, to.url) // who is slow is slow, and nothing worse
 	out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput()
 	if err != nil {

@@ -71,8 +71,11 @@ func (d *Driver) spareClass(ctx context.Context, c driver.Class, from rouse.Tier
 	return class, nil
 }
 
-// await blocks until enough is true of the stock, or ctx ends.
+// await blocks until enough is true of the stock, or ctx ends. Meanwhile refilling
+// leaves no time to others: somebody is at work who waits for it.
 func (d *Driver) await(ctx context.Context, enough func(*stock) bool) error {
+	d.do(func(s *stock) { s.awaited++ })
+	defer d.do(func(s *stock) { s.awaited-- })
 	for {
 		d.mu.Lock()
 		if enough(&d.stock) {

@@ -2,6 +2,7 @@ package cells
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +115,31 @@ func TestAwaitingEndsWithItsContextAndWithTheDriver(t *testing.T) {
 		d.cancel()
 		if err := d.Await(t.Context(), plain, rouse.TierCell); rouse.CodeOf(err) != rouse.Unavailable {
 			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestWhoAwaitsASpareDoesNotWaitForThoseAtWork(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		inner := &maker{}
+		inner.OnMake = slow(time.Second)
+		d := New(inner, Options{Most: 4, Log: slog.New(slog.DiscardHandler)})
+		defer func() {
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		d.Heed(atWork(true))
+		if _, err := d.List(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		pass(1500 * time.Millisecond)
+		began := time.Now()
+		if err := d.Await(t.Context(), plain, rouse.TierCell); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took != 3*time.Second {
+			t.Errorf("the other three were there after %s", took)
 		}
 	})
 }

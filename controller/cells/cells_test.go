@@ -319,7 +319,7 @@ type atWork bool
 func (w atWork) AtWork(time.Time) bool { return bool(w) }
 
 func TestRefillingLeavesTimeToFunctionsAtWork(t *testing.T) {
-	for work, within := range map[atWork]time.Duration{false: 3 * time.Second, true: 9 * time.Second} {
+	for work, within := range map[atWork]time.Duration{false: 3 * time.Second, true: 3*time.Second + 2*left(time.Second)} {
 		bubble(t, func(t *testing.T) {
 			inner := &maker{}
 			inner.OnMake = slow(time.Second)
@@ -341,6 +341,36 @@ func TestRefillingLeavesTimeToFunctionsAtWork(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAStartDoesNotCutShortWhatIsLeftToFunctionsAtWork(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		inner := &maker{}
+		const took = time.Second / 10
+		inner.OnMake = slow(took)
+		d := New(inner, Options{Most: 2, Log: slog.New(slog.DiscardHandler)})
+		d.Heed(atWork(true))
+		if _, err := d.List(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		pass(took) // one is there, and now its time is left
+		ctx, started := context.WithCancel(t.Context())
+		if _, err := d.Make(ctx, plain); err != nil {
+			t.Fatal(err)
+		}
+		started()
+		pass(left(took) - time.Millisecond)
+		if n := inner.Made(); n != 1 {
+			t.Errorf("%d cells were made, and the time after the first is not over", n)
+		}
+		pass(took + 2*time.Millisecond)
+		if c := d.Cells(); c.Ready != 1 {
+			t.Errorf("cells %+v after that time", c)
+		}
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestWhatCannotBeACellIsMadeAsItIs(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"runtime"
 	"slices"
 	"time"
 
@@ -21,9 +22,11 @@ const (
 	// cleanup is how long a cell is put off at the most because used sandboxes
 	// end: an engine that does both at once leaves no CPU to those that run.
 	cleanup = time.Second
-	// share of the time that refilling leaves to functions at work: after each
-	// cell so many times as long as it took, up to a bound.
-	leave     = 3
+	// leave is what refilling leaves to functions at work: after each cell so many
+	// times as long as it took, divided by the machine's cores, up to a bound. The
+	// engine keeps about one core busy, and a request that finds it at work takes
+	// three times as long: so that may be one in a hundred.
+	leave     = 24
 	mostLeave = 5 * time.Second
 )
 
@@ -40,10 +43,12 @@ const standing = 1
 type stock struct {
 	most     int
 	kinds    map[driver.Class]*kind
-	busy     int // sandboxes that are being made while requests wait
-	starts   int // under way, from spares
-	ending   int // sandboxes that somebody had
-	refillAt time.Time
+	busy     int       // sandboxes that are being made while requests wait
+	starts   int       // under way, from spares
+	ending   int       // sandboxes that somebody had
+	awaited  int       // those who wait for spares
+	refillAt time.Time // for the sake of starts
+	restTill time.Time // for the sake of functions at work
 	putOff   time.Time // when the next cell is made although some are ending; zero while none is put off
 	failures int       // in a row
 	// reclaiming counts the spares of an earlier process that may come back.
@@ -126,9 +131,12 @@ func (s *stock) started(now time.Time) {
 
 // rest puts the next cell off, since functions are at work and the last one took so long.
 func (s *stock) rest(now time.Time, took time.Duration) {
-	if at := now.Add(min(leave*took, mostLeave)); s.refillAt.Before(at) {
-		s.refillAt = at
-	}
+	s.restTill = now.Add(left(took))
+}
+
+// left is for how long functions at work are left alone after a cell that took so long.
+func left(took time.Duration) time.Duration {
+	return min(leave*took/time.Duration(runtime.NumCPU()), mostLeave)
 }
 
 // kind finds the spares of a class. Zygotes that nobody asks for any more are
@@ -218,6 +226,8 @@ func (s *stock) next(now time.Time, cells bool) step {
 		return step{wait: look}
 	case s.refillAt.After(now):
 		return step{wait: s.refillAt.Sub(now)}
+	case s.awaited == 0 && s.restTill.After(now):
+		return step{wait: s.restTill.Sub(now)}
 	}
 	if wait := s.postpone(now); wait > 0 {
 		return step{wait: wait}

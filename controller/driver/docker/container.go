@@ -3,6 +3,7 @@ package docker
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
@@ -67,14 +68,15 @@ func (d *Driver) configuration(s *sandbox, c driver.Class, code, opt string) (*c
 		CapDrop:     []string{"ALL"},
 		CapAdd:      agentCaps,
 		SecurityOpt: []string{"no-new-privileges"},
-		// What extensions may call the sandbox that they listen in.
-		ExtraHosts: []string{"sandbox.localdomain:127.0.0.1", "sandbox:127.0.0.1"},
-		LogConfig:  container.LogConfig{Type: "none"},
-		Init:       &none,
-		Resources:  resources(c),
+		LogConfig:   container.LogConfig{Type: "none"},
+		Init:        &none,
+		Resources:   resources(c),
 	}
 	if c.Caps == rouse.CapsDefault {
 		hostConfig.CapAdd = defaultCaps
+	}
+	for name := range strings.FieldsSeq(sandboxNames) {
+		hostConfig.ExtraHosts = append(hostConfig.ExtraHosts, name+":127.0.0.1")
 	}
 	if c.Network == rouse.NetworkEgress {
 		hostConfig.NetworkMode = egress
@@ -83,6 +85,9 @@ func (d *Driver) configuration(s *sandbox, c driver.Class, code, opt string) (*c
 		hostConfig.Mounts = append(hostConfig.Mounts, bind(dir, socketDir))
 	} else {
 		d.relayed(hostConfig)
+	}
+	if hostConfig.NetworkMode == "none" {
+		d.unnetworked(config, hostConfig)
 	}
 	if code != "" {
 		hostConfig.Mounts = append(hostConfig.Mounts, bind(code, taskDir))

@@ -95,6 +95,9 @@ func New(ctx context.Context, o Options) (*Driver, error) {
 	if d.way, d.why, err = choose(o, h.foreign); err == nil && d.way == driver.SocketsRelay {
 		err = d.openRelay(ctx)
 	}
+	if err == nil {
+		err = d.writeNames()
+	}
 	if err != nil {
 		cancel()
 		return nil, errors.Join(err, api.Close())
