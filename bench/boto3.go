@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 )
 
 // invokes calls two endpoints in turn with one session of boto3.
@@ -23,7 +24,8 @@ const boto3Version = "1.44.5"
 
 // boto3 measures what a caller with AWS's client for Python waits for: beside
 // Rouse the same client against a server that answers with the same bytes and
-// does nothing else.
+// does nothing else. Between nginx in front of a server and that lies what a
+// second process on a request's way costs on the machine at the least.
 func boto3(ctx context.Context, l *lab) (results []result, err error) {
 	line := result{
 		Asked: "1 KB echo invoked with boto3: p50, beside boto3 against a bare HTTP server that returns the same bytes (docker)",
@@ -38,9 +40,15 @@ func boto3(ctx context.Context, l *lab) (results []result, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.stop()) }()
-	if _, err := l.echoes(ctx, p); err != nil {
+	id, err := l.echoes(ctx, p)
+	if err != nil {
 		return nil, err
 	}
+	others, err := l.fronts(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	defer others.end()
 	on, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -50,7 +58,8 @@ func boto3(ctx context.Context, l *lab) (results []result, err error) {
 		return nil, err
 	}
 	defer plain.end()
-	cmd := exec.CommandContext(ctx, interpreter, "-c", invokes, p.Server(), "http://"+plain.addr, strconv.Itoa(50*l.rounds))
+	cmd := exec.CommandContext(ctx, interpreter, "-c", invokes, strconv.Itoa(50*l.rounds),
+		"rouse="+p.Server(), "bare=http://"+plain.addr, "nginx="+strings.TrimSuffix(others.by["nginx"].url, "/"))
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+clients)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
@@ -62,7 +71,8 @@ func boto3(ctx context.Context, l *lab) (results []result, err error) {
 		return nil, fmt.Errorf("boto3 said %.100q: %w", out, err)
 	}
 	ratio := got.median("rouse") / got.median("bare")
-	line.Measured = fmt.Sprintf("%.2f × (%.0f µs, bare server %.0f µs)", ratio, got.median("rouse"), got.median("bare"))
+	line.Measured = fmt.Sprintf("%.2f × (%.0f µs, bare server %.0f µs, nginx in front of a server %.0f µs)",
+		ratio, got.median("rouse"), got.median("bare"), got.median("nginx"))
 	line.Medians = got.medians("µs")
 	return []result{judge(ratio <= 1.1, line)}, nil
 }

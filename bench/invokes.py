@@ -5,7 +5,8 @@ import time
 
 import boto3
 
-sides = dict(zip(("rouse", "bare"), sys.argv[1:3]))
+rounds = int(sys.argv[1])
+sides = dict(side.split("=", 1) for side in sys.argv[2:])
 session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
 clients = {side: session.client("lambda", endpoint_url=url) for side, url in sides.items()}
 event = b'"' + 1022 * b"x" + b'"'
@@ -21,7 +22,7 @@ def invoke(side):
 
 
 times = {side: [] for side in sides}
-for n in range(100 + int(sys.argv[3])):
+for n in range(100 + rounds):
     for side in sorted(sides, reverse=n % 2 == 0):
         took = invoke(side)
         if n >= 100:  # what grows on first use has grown
