@@ -1,7 +1,7 @@
 package queue
 
 import (
-	"context"
+	"cmp"
 	"slices"
 )
 
@@ -19,52 +19,55 @@ func (t *Tx) bury(d Definition, q *Queue, m *Message) bool {
 	return true
 }
 
-// Move takes up to most ready messages from one queue to another one, the
-// oldest first; to nil is the queue that each of them came from when it became
-// a dead letter, and those whose queue is gone stay. They keep their time of
-// sending, and begin anew otherwise. It blocks until that is on disk, and says
-// how many were moved.
-func (qs *Queues) Move(ctx context.Context, from, to *Queue, most int) (moved int, err error) {
-	err = qs.Update(ctx, func(t *Tx) error {
-		moved = 0
-		t.promote(from, promoteBatch)
-		for _, seq := range t.ready(from, most) {
-			m, _, ok := t.message(seq)
-			if !ok {
-				continue
-			}
-			target := to
-			if target == nil {
-				if target, _ = qs.Queue(m.Origin); target == nil {
-					continue
-				}
-			}
-			if target.fifo != from.fifo || target == from {
-				continue
-			}
-			t.Remove(from, seq, false)
-			m.Origin = ""
-			t.Enter(target, prepareMoved(m), t.now)
-			moved++
-		}
-		return nil
-	})
-	return moved, err
+// move takes up to most ready messages from one queue to another one, of the
+// moveBatch that stand behind a key of its table, about the oldest first; to nil
+// is the queue that each of them came from when it became a dead letter, and those
+// whose queue is gone stay. They keep their time of sending, and begin anew
+// otherwise. It says how many were moved, and behind which key to go on: nil when
+// there are none.
+func (t *Tx) move(from, to *Queue, behind []byte, most int) (moved int, next []byte) {
+	t.promote(from, promoteBatch)
+	found, next := t.movable(from, to, behind, most)
+	for _, f := range found {
+		t.Remove(from, f.m.Seq, false)
+		f.m.Origin = ""
+		t.Enter(f.to, prepareMoved(f.m), t.now)
+	}
+	return len(found), next
 }
 
-// ready are the first ready messages of a queue.
-func (t *Tx) ready(q *Queue, most int) []uint64 {
+// movable is a message and the queue that it can be moved to.
+type movable struct {
+	m  *Message
+	to *Queue
+}
+
+// movable are the messages that move takes, the oldest first.
+func (t *Tx) movable(from, to *Queue, behind []byte, most int) (found []movable, next []byte) {
 	table := byte('r')
-	if q.fifo {
+	if from.fifo {
 		table = 'g'
 	}
-	from := queueKey(table, q.number)
-	var seqs []uint64
-	for k := range t.Scan(from, after(from)) {
-		if seqs = append(seqs, lastSeq(k)); len(seqs) == most {
+	first := queueKey(table, from.number)
+	start := first
+	if behind != nil {
+		start = append(slices.Clone(behind), 0)
+	}
+	looked := 0
+	for k := range t.Scan(start, after(first)) {
+		m, _, ok := t.message(lastSeq(k))
+		target := to
+		if ok && target == nil {
+			target, _ = t.qs.Queue(m.Origin)
+		}
+		if ok && target != nil && target != from && target.fifo == from.fifo {
+			found = append(found, movable{m, target})
+		}
+		if looked++; looked == moveBatch || len(found) == most {
+			next = slices.Clone(k)
 			break
 		}
 	}
-	slices.Sort(seqs)
-	return seqs
+	slices.SortFunc(found, func(a, b movable) int { return cmp.Compare(a.m.Seq, b.m.Seq) })
+	return found, next
 }

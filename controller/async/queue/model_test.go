@@ -290,8 +290,8 @@ func (w *world) purge(t *rapid.T) {
 }
 
 func (w *world) redrive(t *rapid.T) {
-	n, err := w.qs.Move(t.Context(), w.dead, nil, 100)
-	check(t, err)
+	n := 0
+	check(t, w.qs.Update(t.Context(), func(t *Tx) error { n, _ = t.move(w.dead, nil, nil, moveBatch); return nil }))
 	if n != len(w.model.dead) {
 		t.Fatalf("redrove %d dead letters of %d", n, len(w.model.dead))
 	}

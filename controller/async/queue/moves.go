@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -16,8 +17,8 @@ import (
 )
 
 // Moves runs tasks that move the messages of a queue, one for each queue. A
-// task is on disk before it begins and when it has ended; one that its process did
-// not survive goes on with the next.
+// task is on disk before it begins, with each step and when it has ended; one that
+// its process did not survive goes on with the next.
 type Moves struct {
 	qs   *Queues
 	log  *slog.Logger
@@ -37,7 +38,7 @@ type task struct {
 const (
 	// keptMoves are remembered of each queue.
 	keptMoves = 10
-	// moveBatch is how many messages one transaction moves.
+	// moveBatch is how many messages one transaction looks at.
 	moveBatch = 100
 )
 
@@ -91,7 +92,7 @@ func (m *Moves) Start(ctx context.Context, from, to string, rate int) (rouse.Mes
 		Handle: uuid.NewString(), State: rouse.MoveRunning, From: from, To: to, Rate: rate,
 		Total: q.Counts().All(), Started: m.qs.Clock().Now(),
 	}}
-	if err := m.record(ctx, t.MessageMove, m.forget(from)); err != nil {
+	if err := m.keep(ctx, t.MessageMove, m.forget(from)); err != nil {
 		return rouse.MessageMove{}, err
 	}
 	m.tasks = append(m.tasks, t)
@@ -128,7 +129,7 @@ func (m *Moves) Cancel(ctx context.Context, handle string) (rouse.MessageMove, e
 	t := m.tasks[i]
 	t.State = rouse.MoveCancelling
 	t.cancel()
-	return t.MessageMove, m.record(ctx, t.MessageMove, nil)
+	return t.MessageMove, m.note(ctx, t.MessageMove)
 }
 
 // List are the latest tasks of a queue, the newest first.
@@ -146,18 +147,40 @@ func (m *Moves) List(from string) []rouse.MessageMove {
 
 func moveKey(handle string) []byte { return append([]byte{'v'}, handle...) }
 
-func (m *Moves) record(ctx context.Context, one rouse.MessageMove, forget []string) error {
+// keep writes a new task, and removes those that make room for it.
+func (m *Moves) keep(ctx context.Context, one rouse.MessageMove, forget []string) error {
+	return m.qs.Update(ctx, func(t *Tx) error {
+		for _, handle := range forget {
+			t.Delete(moveKey(handle))
+		}
+		return t.putMove(one)
+	})
+}
+
+// note writes how a task stands. How far it has come is its steps' to write.
+func (m *Moves) note(ctx context.Context, one rouse.MessageMove) error {
+	return m.qs.Update(ctx, func(t *Tx) error {
+		return t.editMove(one.Handle, func(on *rouse.MessageMove) { on.State, on.Failure = one.State, one.Failure })
+	})
+}
+
+func (t *Tx) putMove(one rouse.MessageMove) error {
 	b, err := json.Marshal(one)
 	if err != nil {
 		return err
 	}
-	return m.qs.Update(ctx, func(t *Tx) error {
-		t.Put(moveKey(one.Handle), b)
-		for _, handle := range forget {
-			t.Delete(moveKey(handle))
-		}
-		return nil
-	})
+	t.Put(moveKey(one.Handle), b)
+	return nil
+}
+
+// editMove changes what is on disk of a task.
+func (t *Tx) editMove(handle string, edit func(*rouse.MessageMove)) error {
+	var on rouse.MessageMove
+	if err := json.Unmarshal(t.Get(moveKey(handle)), &on); err != nil {
+		return fmt.Errorf("reading the task %s, which moves messages: %w", handle, err)
+	}
+	edit(&on)
+	return t.putMove(on)
 }
 
 // begin runs a task. The caller holds mu.
@@ -185,7 +208,8 @@ func (m *Moves) run(ctx context.Context, t *task) error {
 			return err
 		}
 	}
-	for {
+	var behind []byte // the messages up to here were looked at
+	for passed := 0; ; {
 		// What comes to the queue meanwhile is not the task's, else one whose
 		// messages fail again would never end.
 		m.mu.Lock()
@@ -198,25 +222,49 @@ func (m *Moves) run(ctx context.Context, t *task) error {
 			most = min(most, max(1, t.Rate/10))
 		}
 		began := m.qs.Clock().Now()
-		n, err := m.qs.Move(ctx, from, to, most)
-		m.mu.Lock()
-		t.Moved += n
-		m.mu.Unlock()
-		if err != nil || n == 0 {
+		n, next, err := m.step(ctx, t, from, to, behind, most)
+		if err != nil {
 			return err
 		}
-		if t.Rate > 0 {
-			pause := time.Duration(n)*time.Second/time.Duration(t.Rate) - m.qs.Clock().Now().Sub(began)
-			timer := m.qs.Clock().Timer(pause)
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
+		passed, behind = passed+n, next
+		if next == nil { // something may have become ready since
+			if passed == 0 {
+				return nil
 			}
-			timer.Stop()
+			passed = 0
+		}
+		if t.Rate > 0 && n > 0 {
+			m.pause(ctx, time.Duration(n)*time.Second/time.Duration(t.Rate)-m.qs.Clock().Now().Sub(began))
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+	}
+}
+
+// step moves some messages as Tx.move does, and counts them in the same transaction.
+func (m *Moves) step(ctx context.Context, t *task, from, to *Queue, behind []byte, most int) (n int, next []byte, err error) {
+	err = m.qs.Update(ctx, func(tx *Tx) error {
+		if n, next = tx.move(from, to, behind, most); n == 0 {
+			return nil
+		}
+		return tx.editMove(t.Handle, func(on *rouse.MessageMove) { on.Moved += n })
+	})
+	if err != nil {
+		return 0, nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t.Moved += n
+	return n, next, nil
+}
+
+func (m *Moves) pause(ctx context.Context, d time.Duration) {
+	timer := m.qs.Clock().Timer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -229,14 +277,14 @@ func (m *Moves) ended(t *task, err error) {
 	case t.State == rouse.MoveCancelling:
 		t.State = rouse.MoveCancelled
 	case m.life.Err() != nil && errors.Is(err, context.Canceled):
-		// Its count of moved messages begins where it is.
+		return // on disk it runs
 	case err != nil:
 		t.State, t.Failure = rouse.MoveFailed, "CouldNotMove"
 		m.log.Warn("moving messages", "from", t.From, "to", t.To, "error", err)
 	default:
 		t.State = rouse.MoveCompleted
 	}
-	if err := m.record(context.WithoutCancel(m.life), t.MessageMove, nil); err != nil {
+	if err := m.note(context.WithoutCancel(m.life), t.MessageMove); err != nil {
 		m.log.Error("recording a task that moves messages", "from", t.From, "error", err)
 	}
 }
