@@ -39,14 +39,15 @@ type Options struct {
 // Driver makes containers.
 type Driver struct {
 	Options
-	api    *client.Client
-	host   host
-	life   context.Context // of what runs beside
-	cancel context.CancelFunc
-	done   <-chan struct{} // closed by cancel
-	beside sync.WaitGroup
-	blind  sync.Once     // says that control groups cannot be read
-	ending chan struct{} // holds a token for each container that is ending
+	api       *client.Client
+	host      host
+	life      context.Context // of what runs beside
+	cancel    context.CancelFunc
+	done      <-chan struct{} // closed by cancel
+	beside    sync.WaitGroup
+	blind     sync.Once     // says that control groups cannot be read
+	ending    chan struct{} // holds a token for each container that is ending
+	downloads *downloads
 	cells
 	crossing
 
@@ -86,6 +87,7 @@ func New(ctx context.Context, o Options) (*Driver, error) {
 	d := &Driver{
 		Options: o, api: api, host: h, life: background, cancel: cancel, done: background.Done(),
 		ending:    make(chan struct{}, endings),
+		downloads: newDownloads(),
 		sandboxes: make(map[string]*sandbox),
 		known:     make(map[rouse.SandboxID]*sandbox),
 		images:    make(map[string]image),

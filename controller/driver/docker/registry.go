@@ -97,8 +97,13 @@ func (d *Driver) bring(ctx context.Context, c driver.Class) (image, error) {
 
 // fetch has an image that the engine does not have: unpacked, straight from its
 // registry, and where that does not work pulled by the engine. It blocks as long
-// as that takes.
+// as that takes, and while enough others are on their way.
 func (d *Driver) fetch(ctx context.Context, ref string, report func(string)) (image, error) {
+	end, err := d.downloads.begin(ctx, ref, report)
+	if err != nil {
+		return image{}, err
+	}
+	defer end()
 	if d.Registry == nil || d.NoCells() != "" {
 		return d.pulled(ctx, ref, report, nil)
 	}
