@@ -157,11 +157,31 @@ func (d *Driver) watch(one *spare) {
 	})
 }
 
-// remove destroys a sandbox that is in the stock no more. What cannot be
-// removed now has a record, by which the next Rouse finds it.
+// remove destroys a sandbox that is in the stock no more. What cannot be removed
+// now, since the engine is away, is removed when it is back.
 func (d *Driver) remove(s driver.Sandbox) {
-	if err := d.destroy(s); err != nil {
-		d.Log.Warn("a spare cell could not be removed", "sandbox", s.ID(), "error", err)
+	err := d.destroy(s)
+	if err == nil {
+		return
+	}
+	d.Log.Warn("a spare cell could not be removed; trying again", "sandbox", s.ID(), "error", err)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.closed {
+		d.work.Go(func() { d.removeLater(s) })
+	}
+}
+
+// removeLater tries until the sandbox is gone, and for the last time when the
+// driver closes. What is left then has a record, by which the next Rouse finds it.
+func (d *Driver) removeLater(s driver.Sandbox) {
+	for attempt := 1; d.life.Err() == nil; attempt++ {
+		d.pause(min(scale.Backoff(attempt), slowest), nil)
+		err := d.destroy(s)
+		if err == nil {
+			return
+		}
+		d.Log.Debug("a spare cell is still to be removed", "sandbox", s.ID(), "error", err)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/controller/driver"
-	"github.com/rousehq/rouse/controller/scale"
 )
 
 const (
@@ -199,7 +198,7 @@ func (r *revision) stop(i *instance) {
 		}
 		p.config.Log.Warn("stopping a sandbox failed", "function", r.rev.Function, "instance", i.id, "attempt", attempt, "error", err)
 		select {
-		case <-time.After(scale.Backoff(attempt)):
+		case <-time.After(backOff(attempt, err)):
 		case <-p.life.Done():
 			return
 		}

@@ -27,9 +27,9 @@ func (s *state) hopeless() bool {
 }
 
 // attempted counts a failed start of provisioned instance i. Those that were
-// begun together are one attempt.
-func (s *state) attempted(now time.Time, i *instance) {
-	if i.provisioned && (s.attempts == 0 || i.created.After(s.attempt)) {
+// begun together are one attempt, and while the engine is away there is none.
+func (s *state) attempted(now time.Time, i *instance, err error) {
+	if i.provisioned && rouse.CodeOf(err) != rouse.Unavailable && (s.attempts == 0 || i.created.After(s.attempt)) {
 		s.attempts, s.attempt = s.attempts+1, now
 	}
 }

@@ -237,7 +237,19 @@ func (s *state) stop(i *instance, a actions) actions {
 // backOff leaves the revision alone for a while that grows with its failures.
 func (s *state) backOff(now time.Time, err error) {
 	s.failures++
-	s.lastErr, s.retryAt = err, now.Add(scale.Backoff(s.failures))
+	s.lastErr, s.retryAt = err, now.Add(backOff(s.failures, err))
+}
+
+// mostAway is the longest pause while the engine is away: nobody is told when it
+// is back.
+const mostAway = 5 * time.Second
+
+// backOff is how long to pause after so many failures, the last of them err.
+func backOff(failures int, err error) time.Duration {
+	if rouse.CodeOf(err) == rouse.Unavailable {
+		return min(scale.Backoff(failures), mostAway)
+	}
+	return scale.Backoff(failures)
 }
 
 // later tells callers when a start is tried again, unless err knows better.

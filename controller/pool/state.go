@@ -182,7 +182,7 @@ func (s *state) failed(now time.Time, i *instance, err error) actions {
 	}
 	s.starting--
 	s.probe = false
-	s.attempted(now, i)
+	s.attempted(now, i, err)
 	a, lent := s.lendFailed(now, i, err)
 	err = startError(err)
 	s.backOff(now, err)
