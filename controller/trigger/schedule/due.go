@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"hash/fnv"
+	"sort"
 	"time"
 
 	"github.com/rousehq/rouse"
@@ -24,22 +25,26 @@ type plan struct {
 	through time.Time   // then everything is dealt with up to here
 }
 
-// decide is pure: what becomes of the runs that were due after through and until now.
+// decide is pure: what becomes of the runs that were due after through and until
+// now. It looks at those that are kept, and counts the others.
 func decide(e *entry, through, now time.Time) plan {
 	p := plan{through: through}
 	from := through
 	if bound := now.Add(-e.MissedWithin.D() - 1); from.Before(bound) {
 		from = bound
 	}
-	due := 0
-	for t := e.after(from); !t.IsZero() && !t.After(now); t = e.after(t) {
-		due++
+	most := 1
+	if e.Missed == rouse.MissedAll {
+		most = mostAtOnce
+	}
+	due, t := e.count(from, now), from
+	if due > most {
+		t = latest(e, most, from, now)
+	}
+	for range min(due, most) {
+		t = e.after(t)
+		p.run = append(p.run, t)
 		p.through = t
-		if p.run = append(p.run, t); e.Missed != rouse.MissedAll {
-			p.run = p.run[len(p.run)-1:]
-		} else if len(p.run) > mostAtOnce {
-			p.run = p.run[1:]
-		}
 	}
 	if e.Missed == rouse.MissedSkip && due > 0 && now.Sub(p.run[0]) > grace {
 		p.run = nil
@@ -49,6 +54,13 @@ func decide(e *entry, through, now time.Time) plan {
 	}
 	p.missed = due - len(p.run)
 	return p
+}
+
+// latest is the moment after which n of the runs between from and now, which are
+// more, are due. Runs are a second apart at the least.
+func latest(e *entry, n int, from, now time.Time) time.Time {
+	ago := func(seconds int) time.Time { return now.Add(-time.Duration(seconds) * time.Second) }
+	return ago(sort.Search(int(now.Sub(from)/time.Second), func(i int) bool { return e.count(ago(i), now) >= n }))
 }
 
 // delay is how much later than it is due a run begins: always the same for the

@@ -8,11 +8,20 @@ import (
 	"github.com/rousehq/rouse/controller/trigger/schedule/when"
 )
 
+// moments are when a schedule is due, as when.Expression says.
+type moments interface {
+	Every() time.Duration
+	Next(after, anchor time.Time) time.Time
+	Count(after, until, anchor time.Time) int
+}
+
+var _ moments = (*when.Expression)(nil)
+
 // entry is a schedule in memory. All but state, next, retry and index never
 // change: a change of the schedule is another entry.
 type entry struct {
 	rouse.Schedule
-	when *when.Expression
+	when moments
 
 	state rouse.ScheduleState // guarded by Schedules.mu
 	next  time.Time           // guarded by Schedules.mu; zero is never
@@ -41,18 +50,33 @@ func (e *entry) stand(state rouse.ScheduleState) {
 // after is the first moment after t at which the schedule is due, within its
 // start and end; zero when there is none.
 func (e *entry) after(t time.Time) time.Time {
-	anchor := e.Created
-	if !e.Start.IsZero() {
-		anchor = e.Start.Add(-e.when.Every()) // so that Start is the first
-		if t.Before(e.Start) {
-			t = e.Start.Add(-1)
-		}
+	if t.Before(e.Start) {
+		t = e.Start.Add(-1)
 	}
-	next := e.when.Next(t, anchor)
+	next := e.when.Next(t, e.anchor())
 	if !e.End.IsZero() && next.After(e.End) {
 		return time.Time{}
 	}
 	return next
+}
+
+// count is how many moments after yields between after and until, inclusive.
+func (e *entry) count(after, until time.Time) int {
+	if after.Before(e.Start) {
+		after = e.Start.Add(-1)
+	}
+	if !e.End.IsZero() && until.After(e.End) {
+		until = e.End
+	}
+	return e.when.Count(after, until, e.anchor())
+}
+
+// anchor is what a rate counts from: with a start it is such that this is the first.
+func (e *entry) anchor() time.Time {
+	if e.Start.IsZero() {
+		return e.Created
+	}
+	return e.Start.Add(-e.when.Every())
 }
 
 func (e *entry) status() rouse.ScheduleStatus {
