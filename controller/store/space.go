@@ -20,6 +20,11 @@ type Space interface {
 	// block and begins by resetting what it sets outside. When ctx ends before
 	// the change was taken up, it never happens. Unavailable is a full disk.
 	Update(ctx context.Context, write func(Tx) error) error
+	// Early is Update for a change that may be lost without harm: it returns once
+	// write has succeeded, which others' later changes see, whether or not it is on
+	// disk. settled is called once, before Early returns or after, with what Update
+	// would have returned.
+	Early(ctx context.Context, write func(Tx) error, settled func(error)) error
 	// View has read see one moment of the space. It waits for no writer, but
 	// keeps the space from shrinking: read must be short.
 	View(ctx context.Context, read func(Reader) error) error

@@ -96,19 +96,38 @@ func count(r store.Reader, q *Queue) (c Counts) {
 // durable transaction; see store.Space.Update for its rules. Whoever waits for
 // messages is told after the commit.
 func (qs *Queues) Update(ctx context.Context, change func(*Tx) error) error {
-	var t *Tx
-	err := qs.space.Update(ctx, func(tx store.Tx) error {
-		t = &Tx{Tx: tx, qs: qs, now: qs.clock.Now()}
-		qs.tick(tx, t.now)
-		return change(t)
-	})
+	w := writing{qs: qs, change: change}
+	err := qs.space.Update(ctx, w.write)
+	w.settled(err)
+	return err
+}
+
+// early is Update for a change that may be lost; see store.Space.Early.
+func (qs *Queues) early(ctx context.Context, change func(*Tx) error) error {
+	w := writing{qs: qs, change: change}
+	return qs.space.Early(ctx, w.write, w.settled)
+}
+
+// writing is a change of queues on its way to the disk.
+type writing struct {
+	qs     *Queues
+	change func(*Tx) error
+	last   *Tx // of the last run
+}
+
+func (w *writing) write(tx store.Tx) error {
+	w.last = &Tx{Tx: tx, qs: w.qs, now: w.qs.clock.Now()}
+	w.qs.tick(tx, w.last.now)
+	return w.change(w.last)
+}
+
+func (w *writing) settled(err error) {
 	if err != nil {
-		return err
+		return
 	}
-	for _, c := range t.changes {
+	for _, c := range w.last.changes {
 		c.q.apply(c)
 	}
-	return nil
 }
 
 // tick sees to it that no time is used that a restarted clock could show again.

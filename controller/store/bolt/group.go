@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"runtime"
@@ -35,9 +36,19 @@ type group struct {
 }
 
 type call struct {
-	change change
-	err    error
-	done   chan struct{} // closed when err is final
+	change  change
+	err     error
+	done    chan struct{} // closed when err is final
+	ran     chan struct{} // has a token once the change succeeded; nil for who waits for the disk
+	settled func(error)   // told of the end; nil for nobody
+}
+
+func (c *call) end(err error) {
+	c.err = err
+	if c.settled != nil {
+		c.settled(err)
+	}
+	close(c.done)
 }
 
 func newGroup(update func(func(*bbolt.Tx) error) error) *group {
@@ -49,10 +60,15 @@ func newGroup(update func(func(*bbolt.Tx) error) error) *group {
 // do blocks until the change is on disk or refused. When ctx ends before the
 // change was taken up, it never happens.
 func (g *group) do(ctx context.Context, ch change) error {
+	return g.submit(ctx, &call{change: ch, done: make(chan struct{})})
+}
+
+// submit is do for a call that may be content before its change is on disk.
+func (g *group) submit(ctx context.Context, c *call) error {
 	if err := ctx.Err(); err != nil {
+		c.end(err)
 		return err
 	}
-	c := &call{change: ch, done: make(chan struct{})}
 	g.mu.Lock()
 	g.pending = append(g.pending, c)
 	g.mu.Unlock()
@@ -60,9 +76,11 @@ func (g *group) do(ctx context.Context, ch change) error {
 		select {
 		case <-c.done: // by us, or by whoever had the turn
 			return c.err
+		case <-c.ran:
+			return nil
 		case <-ctx.Done():
 			if g.withdraw(c) {
-				return ctx.Err()
+				c.end(ctx.Err())
 			}
 			<-c.done // committed, or being committed just now
 			return c.err
@@ -103,14 +121,11 @@ func (g *group) commit() {
 		culprit, err := g.attempt(calls)
 		if culprit < 0 {
 			for _, c := range calls {
-				if err != nil {
-					c.err = err
-				}
-				close(c.done)
+				c.end(cmp.Or(err, c.err))
 			}
 			return
 		}
-		close(calls[culprit].done)
+		calls[culprit].end(calls[culprit].err)
 		calls = slices.Delete(calls, culprit, culprit+1)
 	}
 }
@@ -123,6 +138,9 @@ func (g *group) attempt(calls []*call) (culprit int, err error) {
 		for i, c := range calls {
 			c.err = c.change(tx)
 			if c.err == nil {
+				if c.ran != nil && len(c.ran) == 0 { // it may run a second time
+					c.ran <- struct{}{}
+				}
 				continue
 			}
 			if _, wrote := c.err.(*spoiled); wrote {

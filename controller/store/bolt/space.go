@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -111,26 +112,49 @@ func (s *Space) Close() error {
 
 // Update changes the space; see store.Space.
 func (s *Space) Update(ctx context.Context, write func(store.Tx) error) error {
-	var refusal error
-	err := s.group.do(ctx, func(tx *bbolt.Tx) error {
-		t := spaceTx{spaceReader: spaceReader{tx.Bucket(space)}, dirty: s.dirty}
-		t.bucket.FillPercent = fullness
-		refusal = write(&t)
-		switch {
-		case t.fault != nil:
-			refusal = nil
-			return t.fault
-		case refusal == nil:
-			return nil
-		case t.wrote:
-			return &spoiled{refusal}
-		}
-		return errRefused
-	})
-	if refusal != nil {
-		return refusal
+	w := writing{s: s, write: write}
+	return w.outcome(s.group.do(ctx, w.change))
+}
+
+// Early changes the space; see store.Space. Who commits for the others waits
+// for the disk.
+func (s *Space) Early(ctx context.Context, write func(store.Tx) error, settled func(error)) error {
+	w := writing{s: s, write: write}
+	return w.outcome(s.group.submit(ctx, &call{
+		change: w.change, done: make(chan struct{}), ran: make(chan struct{}, 1),
+		settled: func(err error) { settled(w.outcome(err)) },
+	}))
+}
+
+// writing is somebody's write as a change of the file.
+type writing struct {
+	s       *Space
+	write   func(store.Tx) error
+	refusal error // of the last run
+}
+
+func (w *writing) change(tx *bbolt.Tx) error {
+	t := spaceTx{spaceReader: spaceReader{tx.Bucket(space)}, dirty: w.s.dirty}
+	t.bucket.FillPercent = fullness
+	w.refusal = w.write(&t)
+	switch {
+	case t.fault != nil:
+		w.refusal = nil
+		return t.fault
+	case w.refusal == nil:
+		return nil
+	case t.wrote:
+		return &spoiled{w.refusal}
 	}
-	return err
+	return errRefused
+}
+
+// outcome is the error that write meant, if err is one of its making.
+func (w *writing) outcome(err error) error {
+	if err == nil { // it may be running again, for another's sake
+		return nil
+	}
+	return cmp.Or(w.refusal, err)
 }
 
 // errRefused stands for the error of a caller that has written nothing.

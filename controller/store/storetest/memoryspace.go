@@ -50,6 +50,13 @@ func (m *MemorySpace) Update(ctx context.Context, write func(store.Tx) error) er
 	return nil
 }
 
+// Early is Update, since there is no disk to wait for.
+func (m *MemorySpace) Early(ctx context.Context, write func(store.Tx) error, settled func(error)) error {
+	err := m.Update(ctx, write)
+	settled(err)
+	return err
+}
+
 // View runs read on what is there now.
 func (m *MemorySpace) View(ctx context.Context, read func(store.Reader) error) error {
 	if err := m.enter(ctx); err != nil {

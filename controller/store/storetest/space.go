@@ -20,6 +20,7 @@ func RunSpace(t *testing.T, open func(*testing.T) store.Space) {
 		"a failure takes its own change back only":   isolated,
 		"a transaction sees its own changes":         ownChanges,
 		"no increment is lost under contention":      increments,
+		"an early change is seen and settled once":   early,
 		"an ended context stops everything, for all": spaceEnded,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -204,4 +205,54 @@ func spaceEnded(t *testing.T, s store.Space) {
 	same(t, nil, spaceKeys(t, s, "a", "z"), []string{})
 	must(t, s.Close())
 	fails(t.Context(), "closed")
+}
+
+func early(t *testing.T, s store.Space) {
+	var settled sync.WaitGroup
+	var group sync.WaitGroup
+	const writers, each = 8, 50
+	for w := range writers {
+		group.Go(func() {
+			for i := range each {
+				key := fmt.Appendf(nil, "early %d %d", w, i)
+				settled.Add(1) // and Done panics when that is called twice
+				if err := s.Early(t.Context(), func(tx store.Tx) error { tx.Put(key, key); return nil }, func(err error) {
+					if err != nil {
+						t.Error(err)
+					}
+					settled.Done()
+				}); err != nil {
+					t.Error(err)
+				}
+				if err := s.Update(t.Context(), func(tx store.Tx) error {
+					if tx.Get(key) == nil {
+						return fmt.Errorf("%s is not there", key)
+					}
+					return nil
+				}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	settled.Wait()
+	refusal := errors.New("refused")
+	var told []error
+	tell := func(err error) { told = append(told, err) }
+	refuse := func(tx store.Tx) error { tx.Put([]byte("early refused"), nil); return refusal }
+	if err := s.Early(t.Context(), refuse, tell); err != refusal {
+		t.Errorf("a refusal became %v", err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Early(ended, refuse, tell); !errors.Is(err, context.Canceled) {
+		t.Errorf("an ended context became %v", err)
+	}
+	if len(told) != 2 || told[0] != refusal || !errors.Is(told[1], context.Canceled) {
+		t.Errorf("settled with %v", told)
+	}
+	if keys := spaceKeys(t, s, "early", "earlz"); len(keys) != writers*each {
+		t.Errorf("%d keys are there, want %d", len(keys), writers*each)
+	}
 }
