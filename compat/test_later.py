@@ -109,9 +109,11 @@ class Later(Suite):
 
     def test_destinations_that_are_refused(self):
         self.create()
-        for destination in (ARN + "nobody", self.queue + ".fifo", "arn:aws:sqs:eu-west-1:000000000000:q", "arn:aws:sns:us-east-1:000000000000:topic", self.arn):
+        for destination in (ARN + "nobody", self.queue + "nobody", self.queue + ".fifo", "arn:aws:sqs:eu-west-1:000000000000:q", "arn:aws:sns:us-east-1:000000000000:topic", self.arn):
             with self.subTest(destination), self.assertRaisesRegex(ClientError, "InvalidParameterValueException"):
                 self.c.put_function_event_invoke_config(FunctionName=self.name, DestinationConfig={"OnSuccess": {"Destination": destination}})
+        with self.assertRaisesRegex(ClientError, "InvalidParameterValueException"):
+            self.c.update_function_configuration(FunctionName=self.name, DeadLetterConfig={"TargetArn": self.queue + "nobody"})
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ type Config struct {
 	Stations []gateway.Station
 	// Later handles events that are not waited for.
 	Later Later
-	// Mappings and Queues are where events come from.
+	// Mappings and Queues are where events come from; queues are also destinations.
 	Mappings Mappings
 	Queues   Queues
 	// Webhook says whether a URL may be told of events' ends; an error is Invalid.

@@ -221,12 +221,19 @@ func (a *api) checkDestinations(self rouse.FunctionName, d *destinations) error 
 			return invalid("You can't specify the function as a destination for itself.")
 		case to.Function.Name != "":
 			if fn, err := a.Catalog.Function(to.Function.Name); err != nil || !known(fn, to.Function.Qualifier) {
-				return invalid("The destination ARN %s is invalid.", text)
+				return noDestination(text)
+			}
+		case to.Queue != "":
+			if _, err := a.Queues.Queue(to.Queue); err != nil {
+				return noDestination(text)
 			}
 		}
 	}
 	return nil
 }
+
+// noDestination is how AWS words that a destination does not exist.
+func noDestination(arn string) error { return invalid("The destination ARN %s is invalid.", arn) }
 
 func inWords(kind, text string) string {
 	if text == "" {
@@ -235,7 +242,8 @@ func inWords(kind, text string) string {
 	return fmt.Sprintf("%s(destination=%s)", kind, clip(text))
 }
 
-// checkDeadLetter says what is wrong with a function's dead letter queue.
+// checkDeadLetter says what is wrong with a function's dead letter queue, which
+// has to exist: AWS asks whether it may be sent to.
 func (a *api) checkDeadLetter(arn string) error {
 	if arn == "" {
 		return nil
@@ -246,8 +254,12 @@ func (a *api) checkDeadLetter(arn string) error {
 	if strings.HasSuffix(arn, ".fifo") {
 		return invalid("Invalid dead letter queue ARN: FIFO SQS queue is not supported for dead letter configuration")
 	}
-	if to, err := a.Place.ParseDestination(arn); err != nil || to.Queue == "" {
+	to, err := a.Place.ParseDestination(arn)
+	if err != nil || to.Queue == "" {
 		return invalid("The dead letter queue %s is invalid: it must be the ARN of a standard queue of %s in %s", clip(arn), a.Place.Account, a.Place.Region)
+	}
+	if _, err := a.Queues.Queue(to.Queue); err != nil {
+		return invalid("Invalid dead letter queue ARN: the queue %s does not exist", arn)
 	}
 	return nil
 }

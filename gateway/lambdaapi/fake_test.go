@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +31,7 @@ type world struct {
 
 	later       []rouse.JobRequest
 	mappings    Mappings
+	queues      []string                               // by name
 	provisioned map[rouse.RevisionID]rouse.Provisioned // what is said of them
 
 	acquire error // why there is no lease; nil gives one
@@ -37,13 +39,20 @@ type world struct {
 }
 
 func newWorld() *world {
-	w := &world{fns: map[rouse.FunctionName]*rouse.Function{}, revs: map[rouse.RevisionID]*rouse.Revision{}, layers: map[string]rouse.Layer{}}
+	w := &world{fns: map[rouse.FunctionName]*rouse.Function{}, revs: map[rouse.RevisionID]*rouse.Revision{}, layers: map[string]rouse.Layer{}, queues: []string{"done", "dead"}}
 	spec := rouse.DefaultSpec()
 	spec.Runtime, spec.Handler, spec.Artifact.Code = "python3.11", "app.handler", "sha256:"+strings.Repeat("0", 64)
 	if _, err := w.Create(context.Background(), "f", spec, func(*rouse.Function) error { return nil }); err != nil {
 		panic(err)
 	}
 	return w
+}
+
+func (w *world) Queue(name string) (rouse.Queue, error) {
+	if !slices.Contains(w.queues, name) {
+		return rouse.Queue{}, rouse.Errorf(rouse.NotFound, "queue %q does not exist", name)
+	}
+	return rouse.Queue{}, nil
 }
 
 func (w *world) Provisioned(id rouse.RevisionID) rouse.Provisioned { return w.provisioned[id] }
@@ -220,7 +229,7 @@ func (w *world) api() http.Handler { return New(w.config()) }
 
 func (w *world) config() Config {
 	return Config{
-		Catalog: w, Packages: w, Layers: w, Capacity: w, Stations: []gateway.Station{w.limit, w.hold}, Later: w, Mappings: w.mappings, Webhook: refusePrivate, Place: rouse.DefaultPlace,
+		Catalog: w, Packages: w, Layers: w, Capacity: w, Stations: []gateway.Station{w.limit, w.hold}, Later: w, Mappings: w.mappings, Queues: w, Webhook: refusePrivate, Place: rouse.DefaultPlace,
 		Concurrency: 1000, MaxEvent: 6 * rouse.MB, Runtimes: []string{"python3.11"}, Log: slog.New(slog.DiscardHandler),
 	}
 }

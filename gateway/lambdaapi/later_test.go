@@ -110,6 +110,8 @@ func TestAnEventInvokeConfigThatCouldNotWorkIsRefused(t *testing.T) {
 		`{"MaximumEventAgeInSeconds":59}`: "Member must have value greater than or equal to 60",
 		to("arn:aws:lambda:us-east-1:000000000000:function:f"):     "You can't specify the function as a destination for itself.",
 		to("arn:aws:lambda:us-east-1:000000000000:function:other"): "The destination ARN arn:aws:lambda:us-east-1:000000000000:function:other is invalid.",
+		to("arn:aws:lambda:us-east-1:000000000000:function:f:7"):   "You can't specify the function as a destination for itself.",
+		to("arn:aws:sqs:us-east-1:000000000000:nobody"):            "The destination ARN arn:aws:sqs:us-east-1:000000000000:nobody is invalid.",
 		to("arn:aws:sqs:us-east-1:000000000000:x.fifo"):            "The provided destination config DestinationConfig(onSuccess=OnSuccess(destination=arn:aws:sqs:us-east-1:000000000000:x.fifo), onFailure=null) is invalid.",
 		to("arn:aws:sns:us-east-1:000000000000:topic"):             "is not available in Rouse",
 		to("ftp://example.com"):                                    "Member must satisfy regular expression pattern",
@@ -121,6 +123,18 @@ func TestAnEventInvokeConfigThatCouldNotWorkIsRefused(t *testing.T) {
 			t.Errorf("%s: %d %s", body, r.Code, r.Body)
 		}
 	}
+	if r := call(h, http.MethodPut, configPath, `{"MaximumRetryAttempts":1}`); r.Code != 200 {
+		t.Errorf("%d %s", r.Code, r.Body)
+	}
+	for _, side := range []string{"OnSuccess", "OnFailure"} {
+		r := call(h, http.MethodPost, configPath, `{"DestinationConfig":{"`+side+`":{"Destination":"arn:aws:sqs:us-east-1:000000000000:nobody"}}}`)
+		if r.Code != 400 || !strings.Contains(r.Body.String(), ":nobody is invalid.") {
+			t.Errorf("updated: %d %s", r.Code, r.Body)
+		}
+	}
+	if r := call(h, http.MethodDelete, configPath, ""); r.Code != 204 {
+		t.Errorf("%d %s", r.Code, r.Body)
+	}
 	if r := call(h, http.MethodPut, configPath+"?Qualifier=7", `{"MaximumRetryAttempts":1}`); r.Code != 404 || !strings.Contains(r.Body.String(), "The function doesn't exist.") {
 		t.Errorf("an unknown version: %d %s", r.Code, r.Body)
 	}
@@ -130,7 +144,8 @@ func TestAnEventInvokeConfigThatCouldNotWorkIsRefused(t *testing.T) {
 }
 
 func TestADeadLetterQueueIsShownAndBadOnesAreRefused(t *testing.T) {
-	h := newWorld().api()
+	w := newWorld()
+	h := w.api()
 	const path = "/2015-03-31/functions/f/configuration"
 	set := func(arn string) (int, string) {
 		r := call(h, http.MethodPut, path, `{"DeadLetterConfig":{"TargetArn":"`+arn+`"}}`)
@@ -140,6 +155,9 @@ func TestADeadLetterQueueIsShownAndBadOnesAreRefused(t *testing.T) {
 	if code, body := set(queue); code != 200 || !strings.Contains(body, `"DeadLetterConfig":{"TargetArn":"`+queue+`"}`) {
 		t.Errorf("%d %s", code, body)
 	}
+	if code, body := set(queue + "er"); code != 400 || !strings.Contains(body, "Invalid dead letter queue ARN: the queue "+queue+"er does not exist") {
+		t.Errorf("a queue that does not exist: %d %s", code, body)
+	}
 	for _, arn := range []string{queue + ".fifo", "arn:aws:sns:us-east-1:000000000000:t", "arn:aws:sqs:eu-west-1:000000000000:dead"} {
 		if code, body := set(arn); code != 400 {
 			t.Errorf("%s: %d %s", arn, code, body)
@@ -147,6 +165,10 @@ func TestADeadLetterQueueIsShownAndBadOnesAreRefused(t *testing.T) {
 	}
 	if r := call(h, http.MethodGet, path, ""); !strings.Contains(r.Body.String(), queue) {
 		t.Errorf("after refusals: %s", r.Body)
+	}
+	w.queues = nil
+	if r := call(h, http.MethodPut, path, `{"Timeout":7}`); r.Code != 200 || !strings.Contains(r.Body.String(), queue) {
+		t.Errorf("a queue that was deleted since is in the way of other settings: %d %s", r.Code, r.Body)
 	}
 	if code, body := set(""); code != 200 || strings.Contains(body, "DeadLetterConfig") {
 		t.Errorf("taken away: %d %s", code, body)
