@@ -33,8 +33,8 @@ const (
 
 // CORS says which pages of other origins browsers let read a function URL's answers.
 type CORS struct {
-	Credentials   bool     `json:"credentials,omitempty"`
-	Headers       []string `json:"headers,omitempty"` // that requests may have
+	Credentials   *bool    `json:"credentials,omitempty"` // nil is false, unsaid
+	Headers       []string `json:"headers,omitempty"`     // that requests may have
 	Methods       []string `json:"methods,omitempty"`
 	Origins       []string `json:"origins,omitempty"`
 	ExposeHeaders []string `json:"expose_headers,omitempty"` // of answers

@@ -54,19 +54,19 @@ func share(h http.Header, rules *rouse.CORS, origin string) {
 // grant says whether pages of origin may read answers, and says so in h. Of an
 // answer with credentials browsers want the origin by name.
 func grant(h http.Header, rules *rouse.CORS, origin string) bool {
-	anyone := slices.Contains(rules.Origins, "*")
-	if !anyone || rules.Credentials {
+	anyone, credentials := slices.Contains(rules.Origins, "*"), rules.Credentials != nil && *rules.Credentials
+	if !anyone || credentials {
 		h.Add("Vary", "Origin")
 	}
 	listed := slices.ContainsFunc(rules.Origins, func(o string) bool { return strings.EqualFold(o, origin) })
 	if origin == "" || !anyone && !listed {
 		return false
 	}
-	if anyone && !rules.Credentials {
+	if anyone && !credentials {
 		origin = "*"
 	}
 	h.Set(allowOrigin, origin)
-	if rules.Credentials {
+	if credentials {
 		h.Set(allowCredentials, "true")
 	}
 	return true

@@ -201,10 +201,10 @@ func TestErrorsAreAWSs(t *testing.T) {
 }
 
 func TestAnswersAreSharedWithTheOriginsThatAreAllowed(t *testing.T) {
-	five := 5
-	all := &rouse.CORS{Origins: []string{"https://a.example", "https://b.example"}, Methods: []string{"GET", "PUT"}, Headers: []string{"X-A", "X-B"}, ExposeHeaders: []string{"Date", "X-C"}, MaxAge: &five, Credentials: true}
-	wild := &rouse.CORS{Origins: []string{"*"}, Methods: []string{"*"}, Headers: []string{"*"}}
-	both := &rouse.CORS{Origins: []string{"*"}, Methods: []string{"*"}, Credentials: true}
+	five, yes, no := 5, true, false
+	all := &rouse.CORS{Origins: []string{"https://a.example", "https://b.example"}, Methods: []string{"GET", "PUT"}, Headers: []string{"X-A", "X-B"}, ExposeHeaders: []string{"Date", "X-C"}, MaxAge: &five, Credentials: &yes}
+	wild := &rouse.CORS{Origins: []string{"*"}, Methods: []string{"*"}, Headers: []string{"*"}, Credentials: &no}
+	both := &rouse.CORS{Origins: []string{"*"}, Methods: []string{"*"}, Credentials: &yes}
 	for name, c := range map[string]struct {
 		rules       *rouse.CORS
 		origin      string

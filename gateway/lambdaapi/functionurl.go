@@ -23,7 +23,7 @@ type functionURL struct {
 	InvokeMode               rouse.URLMode
 }
 
-// cors is AWS's Cors.
+// cors is AWS's Cors. Answers have the members that were given.
 type cors struct {
 	AllowCredentials *bool    `json:",omitempty"`
 	AllowHeaders     []string `json:",omitempty"`
@@ -203,7 +203,7 @@ func (a *api) urlView(c *gateway.Call, t target, u rouse.FunctionURL) functionUR
 	}
 	if c := u.CORS; c != nil {
 		view.Cors = &cors{
-			AllowCredentials: &c.Credentials, AllowHeaders: c.Headers, AllowMethods: c.Methods, AllowOrigins: c.Origins,
+			AllowCredentials: c.Credentials, AllowHeaders: c.Headers, AllowMethods: c.Methods, AllowOrigins: c.Origins,
 			ExposeHeaders: c.ExposeHeaders, MaxAge: c.MaxAge,
 		}
 	}
@@ -248,15 +248,14 @@ func (in *cors) read() (*rouse.CORS, error) {
 			}
 		}
 	}
-	out := &rouse.CORS{
-		Headers: in.AllowHeaders, Methods: in.AllowMethods, Origins: in.AllowOrigins, ExposeHeaders: in.ExposeHeaders, MaxAge: in.MaxAge,
-	}
-	if in.AllowCredentials != nil {
-		out.Credentials = *in.AllowCredentials
-	} else if len(in.AllowHeaders)+len(in.AllowMethods)+len(in.AllowOrigins)+len(in.ExposeHeaders) == 0 && in.MaxAge == nil {
+	if in.AllowCredentials == nil && in.MaxAge == nil &&
+		len(in.AllowHeaders)+len(in.AllowMethods)+len(in.AllowOrigins)+len(in.ExposeHeaders) == 0 {
 		return nil, nil
 	}
-	return out, nil
+	return &rouse.CORS{
+		Credentials: in.AllowCredentials, Headers: in.AllowHeaders, Methods: in.AllowMethods, Origins: in.AllowOrigins,
+		ExposeHeaders: in.ExposeHeaders, MaxAge: in.MaxAge,
+	}, nil
 }
 
 // printable says whether s is one word of ASCII, as origins and headers' names are.

@@ -54,6 +54,14 @@ func TestFunctionURLsAsAWSWordsThem(t *testing.T) {
 	step("POST", url, none, 409, "ResourceConflictException",
 		"Failed to create function url config for [functionArn = arn:aws:lambda:us-east-1:000000000000:function:f]. Error message:  FunctionUrlConfig exists for this Lambda function")
 	step("GET", url, "", 200, address, "CreationTime", "LastModifiedTime")
+	if strings.Contains(made, "AllowCredentials") || strings.Contains(made, "AllowMethods") {
+		t.Errorf("it answers with settings that nobody gave: %s", made)
+	}
+	for _, given := range []string{"true", "false"} {
+		step("PUT", url, `{"Cors":{"AllowCredentials":`+given+`}}`, 200, `"Cors":{"AllowCredentials":`+given+`}`)
+		step("GET", url, "", 200, `"Cors":{"AllowCredentials":`+given+`}`)
+	}
+	step("PUT", url, `{"Cors":{"AllowOrigins":["https://a.example"]}}`, 200, `"Cors":{"AllowOrigins":["https://a.example"]}`)
 	step("PUT", url, `{"InvokeMode":"RESPONSE_STREAM"}`, 200, address, `"InvokeMode":"RESPONSE_STREAM"`, `"AllowOrigins":["https://a.example"]`)
 	step("PUT", url, `{"AuthType":"AWS_IAM"}`, 200, `"AuthType":"AWS_IAM"`, `"InvokeMode":"RESPONSE_STREAM"`)
 	if text := step("PUT", url, `{"Cors":{}}`, 200, address); strings.Contains(text, "Cors") {
