@@ -49,6 +49,9 @@ func (a *api) addPermission(r *request) (any, error) {
 	if in.FunctionUrlAuthType != "" && in.Action != "lambda:InvokeFunctionUrl" {
 		return nil, invalid("FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action")
 	}
+	if in.InvokedViaFunctionUrl != nil && in.Action != "lambda:InvokeFunction" {
+		return nil, invalid("InvokedViaFunctionUrl is only supported for lambda:InvokeFunction action")
+	}
 	s := statement{Sid: in.StatementId, Effect: "Allow", Action: in.Action, Resource: a.Place.ARN(t.name, t.qualifier)}
 	if s.Principal, err = principal(in.Principal); err != nil {
 		return nil, err
