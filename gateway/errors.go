@@ -3,10 +3,8 @@ package gateway
 import (
 	"encoding/json"
 	"errors"
-	"math"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/rousehq/rouse"
 )
@@ -30,6 +28,10 @@ var statuses = map[rouse.Code]int{
 // ErrClientGone is what a station returns when nobody is left to answer. It is
 // not the platform's failure: nothing is written and nothing is logged as an error.
 var ErrClientGone = errors.New("the client went away")
+
+// InternalMessage is all that callers are told of an error without a code, in
+// whatever protocol they speak.
+const InternalMessage = "internal error; the server's log has the details under this request id"
 
 // ErrorBody is the inner object of every error that Rouse answers.
 type ErrorBody struct {
@@ -56,7 +58,7 @@ func Status(code rouse.Code) int {
 func Describe(requestID string, err error) ErrorBody {
 	body := ErrorBody{
 		Code:      rouse.Internal,
-		Message:   "internal error; the server's log has the details under this request id",
+		Message:   InternalMessage,
 		RequestID: requestID,
 	}
 	var e *rouse.Error
@@ -120,9 +122,8 @@ func retryAfter(err error) int {
 	if !errors.As(err, &e) {
 		return 0
 	}
-	seconds := int(math.Ceil(float64(e.RetryAfter) / float64(time.Second)))
-	if e.Code == rouse.Throttled || e.Code == rouse.Unavailable {
-		return max(seconds, 1)
+	if e.Code == rouse.Throttled || e.Code == rouse.Unavailable || e.RetryAfter > 0 {
+		return RetrySeconds(e)
 	}
-	return max(seconds, 0)
+	return 0
 }

@@ -3,7 +3,6 @@ package functionurl
 import (
 	"encoding/json"
 	"errors"
-	"math"
 	"net/http"
 	"strconv"
 
@@ -46,7 +45,7 @@ func (f *Front) settle(c *gateway.Call, head func(http.Header), err error) error
 	default:
 		f.Log.Error("request failed", "request_id", c.ID, "path", c.Request.URL.Path, "error", err)
 		refuse(c, head, http.StatusInternalServerError, "ServiceException",
-			body{"Type": "Server", "Message": "internal error; the server's log has the details under this request id"})
+			body{"Type": "Server", "Message": gateway.InternalMessage})
 	}
 	return nil
 }
@@ -70,9 +69,9 @@ func unknown(c *gateway.Call) {
 	refuse(c, nil, http.StatusForbidden, "AccessDeniedException", body{"Message": nil})
 }
 
-// later says when trying again may help, in whole seconds.
+// later says when trying again may help.
 func later(c *gateway.Call, e *rouse.Error) {
-	c.Writer.Header()["Retry-After"] = []string{strconv.Itoa(max(int(math.Ceil(e.RetryAfter.Seconds())), 1))}
+	c.Writer.Header()["Retry-After"] = []string{strconv.Itoa(gateway.RetrySeconds(e))}
 }
 
 func refuse(c *gateway.Call, head func(http.Header), status int, name string, content body) {

@@ -152,7 +152,7 @@ func translate(err error) *apiError {
 func internal() *apiError {
 	return &apiError{
 		status: http.StatusInternalServerError, name: "ServiceException", kind: "Server", capital: true,
-		message: "internal error; the server's log has the details under this request id",
+		message: gateway.InternalMessage,
 	}
 }
 
@@ -160,7 +160,7 @@ func internal() *apiError {
 // service model has one error for that, and its status.
 func unavailable(e *rouse.Error) *apiError {
 	return &apiError{
-		status: http.StatusInternalServerError, name: "ServiceException", message: e.Message, kind: "Server", capital: true, retry: seconds(e),
+		status: http.StatusInternalServerError, name: "ServiceException", message: e.Message, kind: "Server", capital: true, retry: gateway.RetrySeconds(e),
 	}
 }
 
@@ -168,9 +168,6 @@ func unavailable(e *rouse.Error) *apiError {
 func throttled(e *rouse.Error) *apiError {
 	return &apiError{
 		status: http.StatusTooManyRequests, name: "TooManyRequestsException",
-		message: "Rate Exceeded.", kind: "User", reason: gateway.ThrottleReason(e.Quota), retry: seconds(e),
+		message: "Rate Exceeded.", kind: "User", reason: gateway.ThrottleReason(e.Quota), retry: gateway.RetrySeconds(e),
 	}
 }
-
-// seconds is the time after which trying again may help, at least 1.
-func seconds(e *rouse.Error) int { return max(int(e.RetryAfter.Seconds()+0.999), 1) }

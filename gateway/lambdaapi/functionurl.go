@@ -47,60 +47,58 @@ const (
 )
 
 func (a *api) createFunctionUrlConfig(r *request) (any, error) {
-	var in urlInput
-	if err := r.into(&in); err != nil {
-		return nil, err
-	}
-	t, err := a.targetOf(r)
-	if err != nil {
-		return nil, err
-	}
-	var made rouse.FunctionURL
-	err = a.changeURLs(r, t, func(urls map[rouse.Qualifier]rouse.FunctionURL) error {
-		if has(urls, t.qualifier) {
-			return conflict("Failed to create function url config for [functionArn = %s]. Error message:  FunctionUrlConfig exists for this Lambda function", a.Place.ARN(t.name, t.qualifier))
+	view, err := a.writeURL(r, func(t target, _ rouse.FunctionURL, exists bool) (rouse.FunctionURL, error) {
+		if exists {
+			return rouse.FunctionURL{}, conflict("Failed to create function url config for [functionArn = %s]. Error message:  FunctionUrlConfig exists for this Lambda function", a.Place.ARN(t.name, t.qualifier))
 		}
-		now := a.now()
-		made = rouse.FunctionURL{ID: newURLID(), Mode: rouse.URLBuffered, Created: now, Modified: now}
-		if err := in.apply(&made); err != nil {
-			return err
-		}
-		urls[t.qualifier] = made
-		return nil
+		return rouse.FunctionURL{ID: newURLID(), Mode: rouse.URLBuffered}, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	view := a.urlView(r.Call, t, made)
 	view.LastModifiedTime = ""
 	return view, nil
 }
 
 // updateFunctionUrlConfig changes what is given and keeps the rest.
 func (a *api) updateFunctionUrlConfig(r *request) (any, error) {
+	return a.writeURL(r, func(_ target, before rouse.FunctionURL, exists bool) (rouse.FunctionURL, error) {
+		if !exists {
+			return rouse.FunctionURL{}, absent()
+		}
+		return before, nil
+	})
+}
+
+// writeURL makes what is given of the URL that start returns. start is told which
+// one there is.
+func (a *api) writeURL(r *request, start func(t target, before rouse.FunctionURL, exists bool) (rouse.FunctionURL, error)) (functionURL, error) {
 	var in urlInput
 	if err := r.into(&in); err != nil {
-		return nil, err
+		return functionURL{}, err
 	}
 	t, err := a.targetOf(r)
 	if err != nil {
-		return nil, err
+		return functionURL{}, err
 	}
 	var made rouse.FunctionURL
 	err = a.changeURLs(r, t, func(urls map[rouse.Qualifier]rouse.FunctionURL) error {
-		var exists bool
-		if made, exists = urls[t.qualifier]; !exists {
-			return absent()
-		}
-		made.Modified = a.now()
-		if err := in.apply(&made); err != nil {
+		before, exists := urls[t.qualifier]
+		u, err := start(t, before, exists)
+		if err != nil {
 			return err
 		}
-		urls[t.qualifier] = made
+		if u.Modified = a.now(); !exists {
+			u.Created = u.Modified
+		}
+		if err := in.apply(&u); err != nil {
+			return err
+		}
+		urls[t.qualifier], made = u, u
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return functionURL{}, err
 	}
 	return a.urlView(r.Call, t, made), nil
 }

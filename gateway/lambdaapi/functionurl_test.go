@@ -53,7 +53,10 @@ func TestFunctionURLsAsAWSWordsThem(t *testing.T) {
 	}
 	step("POST", url, none, 409, "ResourceConflictException",
 		"Failed to create function url config for [functionArn = arn:aws:lambda:us-east-1:000000000000:function:f]. Error message:  FunctionUrlConfig exists for this Lambda function")
-	step("GET", url, "", 200, address, "CreationTime", "LastModifiedTime")
+	got := fields(t, step("GET", url, "", 200, address, "CreationTime", "LastModifiedTime"))
+	if got["CreationTime"] != got["LastModifiedTime"] {
+		t.Errorf("unchanged since, and it is %v", got)
+	}
 	if strings.Contains(made, "AllowCredentials") || strings.Contains(made, "AllowMethods") {
 		t.Errorf("it answers with settings that nobody gave: %s", made)
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/gateway"
 )
 
 // apiError is an error of SQS.
@@ -129,7 +130,7 @@ func translate(err error) *apiError {
 func internal() *apiError {
 	return &apiError{
 		status: http.StatusInternalServerError, code: "InternalFailure",
-		message: "internal error; the server's log has the details under this request id",
+		message: gateway.InternalMessage,
 	}
 }
 
