@@ -1,18 +1,10 @@
 package main
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
-	"io"
-	"log"
 	"net/http"
-	"net/http/httptest"
-	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,114 +12,30 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/static"
-	layertypes "github.com/google/go-containerregistry/pkg/v1/types"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sys/unix"
+
+	"github.com/rousehq/rouse/controller/artifact/registry/registrytest"
 )
 
-// slowRegistry is a registry on loopback that gives out layers when it is let.
-type slowRegistry struct {
-	addr string
-
-	mu   sync.Mutex
-	gate chan struct{} // under mu; closed while layers are given out
-}
-
-func newSlowRegistry(t *testing.T) *slowRegistry {
+// slowRegistry is a registry that gives out layers while its gate is open, and
+// the repository secret/fn to nobody.
+func slowRegistry(t *testing.T) (*registrytest.Registry, *registrytest.Gate) {
 	t.Helper()
-	r := &slowRegistry{gate: make(chan struct{})}
-	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		switch {
-		case strings.Contains(req.URL.Path, "/secret/"):
-			w.WriteHeader(http.StatusForbidden)
-			return
-		case req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/blobs/"):
-			r.mu.Lock()
-			gate := r.gate
-			r.mu.Unlock()
-			select {
-			case <-gate:
-			case <-req.Context().Done():
-				return
-			}
-		}
-		inner.ServeHTTP(w, req)
-	}))
-	t.Cleanup(server.Close)
-	t.Cleanup(r.open)
-	r.addr = strings.TrimPrefix(server.URL, "http://")
-	return r
+	r, gate := registrytest.New(t), &registrytest.Gate{}
+	gate.Shut()
+	r.Set(registrytest.Either(registrytest.On("secret/fn", registrytest.Status(http.StatusForbidden)), registrytest.OnBlobs(gate.Hold)))
+	return r, gate
 }
 
-func (r *slowRegistry) open() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	select {
-	case <-r.gate:
-	default:
-		close(r.gate)
-	}
-}
-
-func (r *slowRegistry) shut() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.gate = make(chan struct{})
-}
-
-// push publishes an image of the tests' function, which env tells from others.
-func (r *slowRegistry) push(t *testing.T, as, env string) string {
+// functionImage is an image of the tests' function, which env tells from others.
+func functionImage(t *testing.T, env string) v1.Image {
 	t.Helper()
-	program, err := os.ReadFile(filepath.Join(built, "function", "bootstrap"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var files bytes.Buffer
-	w := tar.NewWriter(&files)
-	for _, h := range []*tar.Header{
-		{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777},
-		{Name: "fn", Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(program))},
-	} {
-		if err := w.WriteHeader(h); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := w.Write(program); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	img, err := mutate.AppendLayers(empty.Image, static.NewLayer(files.Bytes(), layertypes.DockerUncompressedLayer))
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := img.ConfigFile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	config = config.DeepCopy()
-	config.OS, config.Architecture = "linux", runtime.GOARCH
-	config.Config.Entrypoint, config.Config.Env = []string{"/fn"}, []string{"IMAGE=" + env}
-	if img, err = mutate.ConfigFile(img, config); err != nil {
-		t.Fatal(err)
-	}
-	to, err := name.ParseReference(r.addr + "/" + as)
-	if err != nil {
-		t.Fatal(err)
-	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	defer transport.CloseIdleConnections()
-	if err := remote.Write(to, img, remote.WithTransport(transport)); err != nil {
-		t.Fatal(err)
-	}
-	return to.Name()
+	files := registrytest.Tar(t,
+		registrytest.File{Name: "tmp/", Mode: 0o1777}, registrytest.Program(t, "fn", filepath.Join(built, "function", "bootstrap")))
+	return registrytest.Image(t, func(c *v1.ConfigFile) {
+		c.Config.Entrypoint, c.Config.Env = []string{"/fn"}, []string{"IMAGE=" + env}
+	}, files)
 }
 
 // lambda is AWS's client of a server. It tries nothing twice.
@@ -220,9 +128,8 @@ func failedUpdatesChangeNothing(t *testing.T, c *lambda.Client, registry string)
 // TestAnImageIsFetchedWhileNobodyWaits follows a function from its making over
 // an update, in the middle of which the server is killed, to one that fails.
 func TestAnImageIsFetchedWhileNobodyWaits(t *testing.T) {
-	t.Setenv("DOCKER_CONFIG", t.TempDir())
-	from := newSlowRegistry(t)
-	first, second := from.push(t, "shop/fn:1", "1"), from.push(t, "shop/fn:2", "2")
+	from, gate := slowRegistry(t)
+	first, second := from.Push("shop/fn:1", functionImage(t, "1")), from.Push("shop/fn:2", functionImage(t, "2"))
 	data := dataDir(t)
 	findEngine(t)
 	p := newProgram(t, data, "docker")
@@ -247,7 +154,7 @@ func TestAnImageIsFetchedWhileNobodyWaits(t *testing.T) {
 	if text := w.must("ls"); !strings.Contains(text, first+" (being fetched)") {
 		t.Errorf("%s", text)
 	}
-	from.open()
+	gate.Open()
 	if err := lambda.NewFunctionActiveV2Waiter(c, func(o *lambda.FunctionActiveV2WaiterOptions) { o.MinDelay, o.MaxDelay = soon, soon }).Wait(t.Context(), &lambda.GetFunctionInput{FunctionName: f}, patience); err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +163,7 @@ func TestAnImageIsFetchedWhileNobodyWaits(t *testing.T) {
 	}
 	invoked(t, c, "$LATEST")
 
-	from.shut()
+	gate.Shut()
 	old := got(t, c, nil)
 	began, err := c.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: f, ImageUri: &second})
 	if err != nil || began.LastUpdateStatus != types.LastUpdateStatusInProgress || began.State != types.StateActive || *began.RevisionId == *old.RevisionId {
@@ -273,7 +180,7 @@ func TestAnImageIsFetchedWhileNobodyWaits(t *testing.T) {
 		t.Errorf("after a restart %+v", now)
 	}
 	invoked(t, c, "$LATEST")
-	from.open()
+	gate.Open()
 	if err := updated(t, c); err != nil {
 		t.Fatal(err)
 	}
@@ -283,7 +190,7 @@ func TestAnImageIsFetchedWhileNobodyWaits(t *testing.T) {
 	}
 	invoked(t, c, "$LATEST")
 
-	failedUpdatesChangeNothing(t, c, from.addr)
+	failedUpdatesChangeNothing(t, c, from.Addr)
 	if _, err := c.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: f, ImageUri: &first}); err != nil {
 		t.Fatal(err)
 	}
@@ -291,8 +198,8 @@ func TestAnImageIsFetchedWhileNobodyWaits(t *testing.T) {
 		t.Error(err)
 	}
 	invoked(t, c, "$LATEST")
-	from.shut()
-	if _, err := c.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: f, ImageUri: aws.String(from.push(t, "shop/fn:3", "3"))}); err != nil {
+	gate.Shut()
+	if _, err := c.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: f, ImageUri: aws.String(from.Push("shop/fn:3", functionImage(t, "3")))}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

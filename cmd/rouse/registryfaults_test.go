@@ -1,150 +1,51 @@
 package main
 
 import (
-	"archive/tar"
 	"bytes"
 	"fmt"
-	"io"
-	"log"
 	"math/rand"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/static"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/sys/unix"
+
+	"github.com/rousehq/rouse/controller/artifact/registry/registrytest"
 )
 
-// shop is a registry on loopback.
-type shop struct {
-	t    *testing.T
-	addr string
-
-	mu    sync.Mutex
-	front func(http.ResponseWriter, *http.Request) bool // says whether it has answered
-}
-
-func newShop(t *testing.T) *shop {
+// pushRogue publishes the rogue function under a layer of so many bytes, and whatever
+// change makes of it; it returns its name and the other layer.
+func pushRogue(t *testing.T, to *registrytest.Registry, as string, size int, change func(*v1.ConfigFile)) (ref string, ballast []byte) {
 	t.Helper()
-	s := &shop{t: t}
-	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.mu.Lock()
-		front := s.front
-		s.mu.Unlock()
-		if front == nil || !front(w, r) {
-			inner.ServeHTTP(w, r)
-		}
-	}))
-	t.Cleanup(server.Close)
-	s.addr = strings.TrimPrefix(server.URL, "http://")
-	return s
-}
-
-func (s *shop) set(front func(http.ResponseWriter, *http.Request) bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.front = front
-}
-
-// push publishes the rogue function under a layer of so many bytes, and whatever
-// change makes of it; it returns its name and the bytes of the other layer.
-func (s *shop) push(as string, size int, change func(*v1.ConfigFile)) (ref string, ballast []byte) {
-	s.t.Helper()
-	program, err := os.ReadFile(filepath.Join(built, "rogue", "bootstrap"))
-	if err != nil {
-		s.t.Fatal(err)
-	}
 	noise := make([]byte, size)
 	rand.New(rand.NewSource(int64(size))).Read(noise)
-	ballast = archived(s.t, map[string][]byte{"ballast": noise})
-	img, err := mutate.AppendLayers(empty.Image,
-		static.NewLayer(archived(s.t, map[string][]byte{"bootstrap": program}), types.DockerUncompressedLayer),
-		static.NewLayer(ballast, types.DockerUncompressedLayer))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	config, err := img.ConfigFile()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	config = config.DeepCopy()
-	config.OS, config.Architecture = "linux", runtime.GOARCH
-	config.Config.Entrypoint = []string{"/bootstrap"}
-	if change != nil {
-		change(config)
-	}
-	if img, err = mutate.ConfigFile(img, config); err != nil {
-		s.t.Fatal(err)
-	}
-	ref = s.addr + "/" + as
-	to, err := name.ParseReference(ref)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	defer transport.CloseIdleConnections()
-	if err := remote.Write(to, img, remote.WithTransport(transport)); err != nil {
-		s.t.Fatal(err)
-	}
-	return ref, ballast
+	ballast = registrytest.Tar(t, registrytest.File{Name: "ballast", Mode: 0o755, Content: noise})
+	program := registrytest.Tar(t, registrytest.Program(t, "bootstrap", filepath.Join(built, "rogue", "bootstrap")))
+	return to.Push(as, registrytest.Image(t, func(c *v1.ConfigFile) {
+		c.Config.Entrypoint = []string{"/bootstrap"}
+		if change != nil {
+			change(c)
+		}
+	}, program, ballast)), ballast
 }
 
-// archived is a tar of programs at the root.
-func archived(t *testing.T, files map[string][]byte) []byte {
+func digestOf(t *testing.T, layer []byte) v1.Hash {
 	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for name, content := range files {
-		err := w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(content))})
-		if err == nil {
-			_, err = w.Write(content)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
+	digest, _, err := v1.SHA256(bytes.NewReader(layer))
+	if err != nil {
 		t.Fatal(err)
 	}
-	return b.Bytes()
-}
-
-func blobOf(digest string, r *http.Request) bool {
-	return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/blobs/"+digest)
+	return digest
 }
 
 func TestADownloadGoesOnAfterAKillOfRouse(t *testing.T) {
-	e, s := findEngine(t), newShop(t)
-	ref, ballast := s.push("fn:1", 8<<20, nil)
-	layer := static.NewLayer(ballast, types.DockerUncompressedLayer)
-	digest, err := layer.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.set(func(w http.ResponseWriter, r *http.Request) bool {
-		if !blobOf(digest.String(), r) {
-			return false
-		}
-		w.Header().Set("Content-Length", fmt.Sprint(len(ballast)))
-		_, _ = w.Write(ballast[:len(ballast)/2])
-		w.(http.Flusher).Flush()
-		<-r.Context().Done() // the rest never comes
-		return true
-	})
+	e, s := findEngine(t), registrytest.New(t)
+	ref, ballast := pushRogue(t, s, "fn:1", 8<<20, nil)
+	digest := digestOf(t, ballast)
+	s.Set(registrytest.OnBlob(digest.String(), registrytest.StandStill(ballast[:len(ballast)/2], int64(len(ballast)))))
 	data := dataDir(t)
 	p := newProgram(t, data, "docker", "--cells", "1")
 	deployed := make(chan result, 1)
@@ -161,14 +62,11 @@ func TestADownloadGoesOnAfterAKillOfRouse(t *testing.T) {
 	}
 
 	var asked []string
-	s.set(func(w http.ResponseWriter, r *http.Request) bool {
-		if !blobOf(digest.String(), r) {
-			return false
-		}
+	whole := registrytest.Serve(ballast)
+	s.Set(registrytest.OnBlob(digest.String(), func(w http.ResponseWriter, r *http.Request) bool {
 		asked = append(asked, r.Header.Get("Range"))
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(ballast))
-		return true
-	})
+		return whole(w, r)
+	}))
 	w := world{serveIn(t, data, "--driver", "docker", "--cells", "1"), e}
 	w.leavesNothing()
 	if left := w.halfMade("tmp", "roots"); len(left) > 0 {
@@ -191,25 +89,14 @@ func TestADownloadGoesOnAfterAKillOfRouse(t *testing.T) {
 }
 
 func TestAPublishedImageThatCannotRunSaysWhy(t *testing.T) {
-	s := newShop(t)
+	s := registrytest.New(t)
 	w := onDockerWith(t, dataDir(t), "--cells", "1")
 	w.leavesNothing()
 	w.spares(1)
-	wrong, ballast := s.push("wrong:1", 1<<20, nil)
-	layer := static.NewLayer(ballast, types.DockerUncompressedLayer)
-	digest, err := layer.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.set(func(w http.ResponseWriter, r *http.Request) bool {
-		if !blobOf(digest.String(), r) {
-			return false
-		}
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(make([]byte, len(ballast))))
-		return true
-	})
+	wrong, ballast := pushRogue(t, s, "wrong:1", 1<<20, nil)
+	s.Set(registrytest.OnBlob(digestOf(t, ballast).String(), registrytest.Serve(make([]byte, len(ballast)))))
 	of := func(as string, change func(*v1.ConfigFile)) string {
-		ref, _ := s.push(as, 1000, change)
+		ref, _ := pushRogue(t, s, as, 1000, change)
 		return ref
 	}
 	for ref, want := range map[string]string{
@@ -219,7 +106,7 @@ func TestAPublishedImageThatCannotRunSaysWhy(t *testing.T) {
 		of("stranger:1", func(c *v1.ConfigFile) { c.Config.User = "nobody-here" }):               `user "nobody-here": the image names it but has no such user`,
 		of("group:1", func(c *v1.ConfigFile) { c.Config.User = "7:nobodies" }):                   `group "nobodies": the image names it but has no such group`,
 		of("foreign:1", func(c *v1.ConfigFile) { c.Architecture = "s390x" }):                     "it is for linux/s390x, and this machine is",
-		s.addr + "/never:1": "has no such image",
+		s.Addr + "/never:1": "has no such image",
 	} {
 		r := w.rouse("deploy", "f", "--image", ref, "--memory", "64MB")
 		if r.code != exitFailed || !strings.Contains(r.stderr, want) {
@@ -235,7 +122,7 @@ func TestAPublishedImageThatCannotRunSaysWhy(t *testing.T) {
 	if left := w.halfMade("tmp", "part"); len(left) > 0 {
 		t.Errorf("left of the downloads: %q", left)
 	}
-	s.set(nil)
+	s.Set(nil)
 	w.must("deploy", "f", "--image", of("good:1", nil), "--memory", "64MB")
 	w.do("f", order{})
 }

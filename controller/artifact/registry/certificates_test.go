@@ -28,6 +28,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/artifact/registry/registrytest"
 )
 
 // identity is a certificate that vouches for itself, and its key, as files.
@@ -125,14 +126,7 @@ func TestARegistryIsTrustedAndProvedToAsDockersFolderSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	packed, err := layers[0].Compressed()
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := io.ReadAll(packed)
-	if err != nil {
-		t.Fatal(err)
-	}
+	want := registrytest.Content(t, layers[0])
 	body, _, err := got.Open(t.Context(), got.Layers[0], 0)
 	if err != nil {
 		t.Fatal(err)

@@ -3,11 +3,9 @@ package registry
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,80 +13,32 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"go.uber.org/goleak"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/artifact/registry/registrytest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// house is a registry on loopback. front, when set, sees each request first and
-// says whether it has answered.
-type house struct {
-	t    *testing.T
-	addr string
-	mu   sync.Mutex
-	// front is under mu.
-	front func(http.ResponseWriter, *http.Request) bool
-}
-
-func newHouse(t *testing.T) *house {
+// newHouse is a registry to which nobody has logged in.
+func newHouse(t *testing.T) *registrytest.Registry {
 	t.Helper()
-	h := &house{t: t}
-	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.mu.Lock()
-		front := h.front
-		h.mu.Unlock()
-		if front == nil || !front(w, r) {
-			inner.ServeHTTP(w, r)
-		}
-	}))
-	t.Cleanup(server.Close)
-	h.addr = strings.TrimPrefix(server.URL, "http://")
-	t.Setenv("DOCKER_CONFIG", t.TempDir())
 	t.Setenv("HOME", t.TempDir())
-	return h
+	return registrytest.New(t)
 }
 
-func (h *house) set(front func(http.ResponseWriter, *http.Request) bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.front = front
-}
-
-func (h *house) client() *Client {
+func newClient(t *testing.T) *Client {
 	c := New()
-	h.t.Cleanup(c.CloseIdle)
+	t.Cleanup(c.CloseIdle)
 	return c
-}
-
-// push publishes an image for an architecture and returns its name.
-func (h *house) push(as, arch string) (ref string, img v1.Image) {
-	h.t.Helper()
-	img = imageFor(h.t, arch)
-	ref = h.addr + "/" + as
-	to, err := name.ParseReference(ref)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	defer transport.CloseIdleConnections()
-	if err := remote.Write(to, img, remote.WithTransport(transport)); err != nil {
-		h.t.Fatal(err)
-	}
-	return ref, img
 }
 
 func imageFor(t *testing.T, arch string) v1.Image {
@@ -97,36 +47,19 @@ func imageFor(t *testing.T, arch string) v1.Image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := img.ConfigFile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	config = config.DeepCopy()
-	config.OS, config.Architecture = "linux", arch
-	if img, err = mutate.ConfigFile(img, config); err != nil {
-		t.Fatal(err)
-	}
-	return img
+	return registrytest.Configured(t, img, func(c *v1.ConfigFile) { c.Architecture = arch })
 }
 
-func (h *house) pushIndex(as string, arches ...string) string {
-	h.t.Helper()
+// indexFor is an index of an image for each architecture.
+func indexFor(t *testing.T, arches ...string) v1.ImageIndex {
+	t.Helper()
 	index := v1.ImageIndex(empty.Index)
 	for _, arch := range arches {
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{
-			Add: imageFor(h.t, arch), Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}},
+			Add: imageFor(t, arch), Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}},
 		})
 	}
-	to, err := name.ParseReference(h.addr + "/" + as)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	defer transport.CloseIdleConnections()
-	if err := remote.WriteIndex(to, index, remote.WithTransport(transport)); err != nil {
-		h.t.Fatal(err)
-	}
-	return to.Name()
+	return index
 }
 
 func other() string {
@@ -148,15 +81,16 @@ func read(t *testing.T, i *Image, l Layer, from int64) ([]byte, int64, error) {
 
 func TestAnImageIsReadFromARegistry(t *testing.T) {
 	h := newHouse(t)
-	ref, img := h.push("shop/web:1", runtime.GOARCH)
-	got, err := h.client().Resolve(t.Context(), ref)
+	img := imageFor(t, runtime.GOARCH)
+	ref := h.Push("shop/web:1", img)
+	got, err := newClient(t).Resolve(t.Context(), ref)
 	if err != nil {
 		t.Fatal(err)
 	}
 	id, _ := img.ConfigName()
 	digest, _ := img.Digest()
 	config, _ := img.RawConfigFile()
-	if got.ID != id.String() || got.Pinned != h.addr+"/shop/web@"+digest.String() || !bytes.Equal(got.Config, config) {
+	if got.ID != id.String() || got.Pinned != h.Addr+"/shop/web@"+digest.String() || !bytes.Equal(got.Config, config) {
 		t.Errorf("got %s as %s", got.ID, got.Pinned)
 	}
 	layers, _ := img.Layers()
@@ -164,7 +98,7 @@ func TestAnImageIsReadFromARegistry(t *testing.T) {
 		t.Fatalf("%d layers, want %d", len(got.Layers), len(layers))
 	}
 	for i, l := range layers {
-		want := content(t, l)
+		want := registrytest.Content(t, l)
 		b, _, err := read(t, got, got.Layers[i], 0)
 		if err != nil || !bytes.Equal(b, want) {
 			t.Errorf("layer %d: %d bytes, %v; want %d", i, len(b), err, len(want))
@@ -175,32 +109,18 @@ func TestAnImageIsReadFromARegistry(t *testing.T) {
 		}
 	}
 	// The name with the digest means the same, whatever becomes of the tag.
-	h.push("shop/web:1", runtime.GOARCH)
+	h.Push("shop/web:1", imageFor(t, runtime.GOARCH))
 	for _, ref := range []string{got.Pinned, ref + "@" + digest.String()} {
-		if again, err := h.client().Resolve(t.Context(), ref); err != nil || again.ID != got.ID {
+		if again, err := newClient(t).Resolve(t.Context(), ref); err != nil || again.ID != got.ID {
 			t.Errorf("%s: %v", ref, err)
 		}
 	}
 }
 
-func content(t *testing.T, l v1.Layer) []byte {
-	t.Helper()
-	r, err := l.Compressed()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	b, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 func TestAnIndexMeansTheImageForThisMachine(t *testing.T) {
 	h := newHouse(t)
-	ref := h.pushIndex("multi:1", other(), runtime.GOARCH, "s390x")
-	got, err := h.client().Resolve(t.Context(), ref)
+	ref := h.PushIndex("multi:1", indexFor(t, other(), runtime.GOARCH, "s390x"))
+	got, err := newClient(t).Resolve(t.Context(), ref)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,57 +131,37 @@ func TestAnIndexMeansTheImageForThisMachine(t *testing.T) {
 
 func TestWhatCannotRunHereIsRefused(t *testing.T) {
 	h := newHouse(t)
-	foreign, _ := h.push("foreign:1", other())
+	foreign := h.Push("foreign:1", imageFor(t, other()))
 	for ref, test := range map[string]struct {
 		code rouse.Code
 		want string
 	}{
-		foreign:                                  {rouse.Invalid, "it is for linux/" + other() + ", and this machine is linux/" + runtime.GOARCH},
-		h.pushIndex("multi:1", "s390x", other()): {rouse.Invalid, "it is for linux/" + other() + ", linux/s390x, and"},
-		h.addr + "/nothing:1":                    {rouse.StartFailed, "has no such image"},
-		h.addr + "/UPPER:1":                      {rouse.Invalid, "not an image's name"},
-		"":                                       {rouse.Invalid, "not an image's name"},
-		"a b":                                    {rouse.Invalid, "not an image's name"},
-		"sha256:" + strings.Repeat("0", 64):      {rouse.StartFailed, "an id alone cannot be pulled"},
-		"127.0.0.1:1/web:1":                      {rouse.Unavailable, "cannot be read: dial tcp 127.0.0.1:1: connect: connection refused"},
+		foreign: {rouse.Invalid, "it is for linux/" + other() + ", and this machine is linux/" + runtime.GOARCH},
+		h.PushIndex("multi:1", indexFor(t, "s390x", other())): {rouse.Invalid, "it is for linux/" + other() + ", linux/s390x, and"},
+		h.Addr + "/nothing:1":               {rouse.StartFailed, "has no such image"},
+		h.Addr + "/UPPER:1":                 {rouse.Invalid, "not an image's name"},
+		"":                                  {rouse.Invalid, "not an image's name"},
+		"a b":                               {rouse.Invalid, "not an image's name"},
+		"sha256:" + strings.Repeat("0", 64): {rouse.StartFailed, "an id alone cannot be pulled"},
+		"127.0.0.1:1/web:1":                 {rouse.Unavailable, "cannot be read: dial tcp 127.0.0.1:1: connect: connection refused"},
 	} {
-		_, err := h.client().Resolve(t.Context(), ref)
+		_, err := newClient(t).Resolve(t.Context(), ref)
 		if rouse.CodeOf(err) != test.code || !strings.Contains(fmt.Sprint(err), test.want) {
 			t.Errorf("%q: error %v; want code %s and %q", ref, err, test.code, test.want)
 		}
 	}
 }
 
-// login writes Docker's credential file.
-func login(t *testing.T, host, user, password string) {
-	t.Helper()
-	auth := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
-	credentials(t, fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, auth))
-}
-
-func credentials(t *testing.T, content string) {
-	t.Helper()
-	if err := os.WriteFile(filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json"), []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func basic(w http.ResponseWriter, r *http.Request) bool {
-	if user, password, _ := r.BasicAuth(); user == "ann" && password == "secret" {
-		return false
-	}
-	w.Header().Set("WWW-Authenticate", `Basic realm="house"`)
-	w.WriteHeader(http.StatusUnauthorized)
-	return true
-}
+// private is what ann's password opens.
+var private = registrytest.Private("ann", "secret")
 
 func TestAPrivateImageNeedsALogin(t *testing.T) {
 	h := newHouse(t)
-	ref, _ := h.push("private:1", runtime.GOARCH)
-	h.set(basic)
+	ref := h.Push("private:1", imageFor(t, runtime.GOARCH))
+	h.Set(private)
 	check := func(what, want string) {
 		t.Helper()
-		got, err := h.client().Resolve(t.Context(), ref)
+		got, err := newClient(t).Resolve(t.Context(), ref)
 		if want != "" {
 			if rouse.CodeOf(err) == rouse.Internal || !strings.Contains(fmt.Sprint(err), want) {
 				t.Errorf("%s: error %v, want %q", what, err, want)
@@ -276,39 +176,39 @@ func TestAPrivateImageNeedsALogin(t *testing.T) {
 			t.Errorf("%s: a layer: %v", what, err)
 		}
 	}
-	check("nobody", "`docker login "+h.addr+"` is needed")
-	login(t, h.addr, "ann", "wrong")
-	check("a wrong password", "`docker login "+h.addr+"` is needed")
-	login(t, h.addr, "ann", "secret")
+	check("nobody", "`docker login "+h.Addr+"` is needed")
+	h.Login("ann", "wrong")
+	check("a wrong password", "`docker login "+h.Addr+"` is needed")
+	h.Login("ann", "secret")
 	check("ann", "")
-	if l, err := h.client().Login(t.Context(), ref); err != nil || l.Username != "ann" || l.Password != "secret" {
+	if l, err := newClient(t).Login(t.Context(), ref); err != nil || l.Username != "ann" || l.Password != "secret" {
 		t.Errorf("the engine is given %+v, %v", l, err)
 	}
-	if l, err := h.client().Login(t.Context(), "elsewhere.example/x"); err != nil || l != (Login{}) {
+	if l, err := newClient(t).Login(t.Context(), "elsewhere.example/x"); err != nil || l != (Login{}) {
 		t.Errorf("another registry is given %+v, %v", l, err)
 	}
-	credentials(t, `{"auths":`)
+	h.Credentials(`{"auths":`)
 	check("a broken file", "credentials for the registry cannot be read")
 
 	helpers := t.TempDir()
-	script := "#!/bin/sh\nread host\n[ \"$host\" = " + h.addr + " ] || { echo credentials not found in native keychain; exit 1; }\n" +
+	script := "#!/bin/sh\nread host\n[ \"$host\" = " + h.Addr + " ] || { echo credentials not found in native keychain; exit 1; }\n" +
 		`echo '{"ServerURL":"","Username":"ann","Secret":"secret"}'` + "\n"
 	if err := os.WriteFile(filepath.Join(helpers, "docker-credential-house"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", helpers+":"+os.Getenv("PATH"))
-	credentials(t, fmt.Sprintf(`{"credHelpers":{%q:"house"}}`, h.addr))
+	h.Credentials(fmt.Sprintf(`{"credHelpers":{%q:"house"}}`, h.Addr))
 	check("a credential helper", "")
 }
 
 // A registry may send those who ask to somebody who knows them, as Docker Hub does.
 func TestATokenIsFetchedWhereOneIsNeeded(t *testing.T) {
 	h := newHouse(t)
-	ref, _ := h.push("private:1", runtime.GOARCH)
-	login(t, h.addr, "ann", "secret")
-	h.set(func(w http.ResponseWriter, r *http.Request) bool {
+	ref := h.Push("private:1", imageFor(t, runtime.GOARCH))
+	h.Login("ann", "secret")
+	h.Set(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/token" {
-			if !basic(w, r) {
+			if !private(w, r) {
 				fmt.Fprintf(w, `{"token":"for %s"}`, r.URL.Query().Get("scope"))
 			}
 			return true
@@ -316,11 +216,11 @@ func TestATokenIsFetchedWhereOneIsNeeded(t *testing.T) {
 		if r.Header.Get("Authorization") == "Bearer for repository:private:pull" {
 			return false
 		}
-		w.Header().Set("WWW-Authenticate", `Bearer realm="http://`+h.addr+`/token",service="house"`)
+		w.Header().Set("WWW-Authenticate", `Bearer realm="http://`+h.Addr+`/token",service="house"`)
 		w.WriteHeader(http.StatusUnauthorized)
 		return true
 	})
-	got, err := h.client().Resolve(t.Context(), ref)
+	got, err := newClient(t).Resolve(t.Context(), ref)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -329,19 +229,13 @@ func TestATokenIsFetchedWhereOneIsNeeded(t *testing.T) {
 	}
 }
 
-// onBlobs has front see the requests for layers alone.
-func onBlobs(front func(http.ResponseWriter, *http.Request) bool) func(http.ResponseWriter, *http.Request) bool {
-	return func(w http.ResponseWriter, r *http.Request) bool {
-		return strings.Contains(r.URL.Path, "/blobs/") && front(w, r)
-	}
-}
-
 func TestALayerIsReadFromWhereverTheRegistryHasIt(t *testing.T) {
 	h := newHouse(t)
-	ref, img := h.push("web:1", runtime.GOARCH)
+	img := imageFor(t, runtime.GOARCH)
+	ref := h.Push("web:1", img)
 	layers, _ := img.Layers()
-	want := content(t, layers[0])
-	c := h.client()
+	want := registrytest.Content(t, layers[0])
+	c := newClient(t)
 	got, err := c.Resolve(t.Context(), ref)
 	if err != nil {
 		t.Fatal(err)
@@ -356,7 +250,7 @@ func TestALayerIsReadFromWhereverTheRegistryHasIt(t *testing.T) {
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(want))
 	}))
 	defer elsewhere.Close()
-	h.set(onBlobs(func(w http.ResponseWriter, r *http.Request) bool {
+	h.Set(registrytest.OnBlobs(func(w http.ResponseWriter, r *http.Request) bool {
 		http.Redirect(w, r, elsewhere.URL+"/there", http.StatusTemporaryRedirect)
 		return true
 	}))
@@ -365,14 +259,14 @@ func TestALayerIsReadFromWhereverTheRegistryHasIt(t *testing.T) {
 	}
 
 	// From the beginning, where a registry gives no parts, or says that it cannot.
-	h.set(onBlobs(func(w http.ResponseWriter, r *http.Request) bool {
+	h.Set(registrytest.OnBlobs(func(w http.ResponseWriter, r *http.Request) bool {
 		w.Write(want)
 		return true
 	}))
 	if b, at, err := read(t, got, l, 7); err != nil || at != 0 || !bytes.Equal(b, want) {
 		t.Errorf("whole: %d bytes from %d, %v", len(b), at, err)
 	}
-	h.set(onBlobs(func(w http.ResponseWriter, r *http.Request) bool {
+	h.Set(registrytest.OnBlobs(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Header.Get("Range") != "" {
 			w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
 			return true
@@ -382,7 +276,7 @@ func TestALayerIsReadFromWhereverTheRegistryHasIt(t *testing.T) {
 	if b, at, err := read(t, got, l, 7); err != nil || at != 0 || !bytes.Equal(b, want) {
 		t.Errorf("refused parts: %d bytes from %d, %v", len(b), at, err)
 	}
-	h.set(onBlobs(func(w http.ResponseWriter, r *http.Request) bool {
+	h.Set(registrytest.OnBlobs(func(w http.ResponseWriter, r *http.Request) bool {
 		w.Header().Set("Content-Range", "bytes 3-9/10")
 		w.WriteHeader(http.StatusPartialContent)
 		return true
@@ -394,13 +288,13 @@ func TestALayerIsReadFromWhereverTheRegistryHasIt(t *testing.T) {
 
 func TestARegistrysLastWordIsToldFromTroubleThatPasses(t *testing.T) {
 	h := newHouse(t)
-	ref, _ := h.push("web:1", runtime.GOARCH)
-	got, err := h.client().Resolve(t.Context(), ref)
+	ref := h.Push("web:1", imageFor(t, runtime.GOARCH))
+	got, err := newClient(t).Resolve(t.Context(), ref)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for status, last := range map[int]bool{404: true, 403: true, 500: false, 503: false, 429: false} {
-		h.set(onBlobs(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(status); return true }))
+		h.Set(registrytest.OnBlobs(registrytest.Status(status)))
 		_, _, err := read(t, got, got.Layers[0], 0)
 		var known *rouse.Error
 		if err == nil || errors.As(err, &known) != last {
@@ -411,20 +305,14 @@ func TestARegistrysLastWordIsToldFromTroubleThatPasses(t *testing.T) {
 
 func TestAConnectionThatStandsStillIsGivenUp(t *testing.T) {
 	h := newHouse(t)
-	ref, _ := h.push("web:1", runtime.GOARCH)
-	c := h.client()
+	ref := h.Push("web:1", imageFor(t, runtime.GOARCH))
+	c := newClient(t)
 	got, err := c.Resolve(t.Context(), ref)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.stall = 50 * time.Millisecond
-	h.set(onBlobs(func(w http.ResponseWriter, r *http.Request) bool {
-		w.Header().Set("Content-Length", fmt.Sprint(got.Layers[0].Size))
-		w.Write([]byte("the beginning"))
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
-		return true
-	}))
+	h.Set(registrytest.OnBlobs(registrytest.StandStill([]byte("the beginning"), got.Layers[0].Size)))
 	if b, _, err := read(t, got, got.Layers[0], 0); err == nil || string(b) != "the beginning" {
 		t.Errorf("%q, %v", b, err)
 	}

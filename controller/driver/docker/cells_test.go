@@ -110,7 +110,7 @@ func TestAFunctionSeesTheSameInACellAsInAContainer(t *testing.T) {
 
 func TestAnImagesPortAndStopSignalHoldInACellAsInAContainer(t *testing.T) {
 	api, h := engine(t), newHouse(t)
-	t.Cleanup(func() { dropImages(t, api, h.addr) })
+	t.Cleanup(func() { dropImages(t, api, h.Addr) })
 	s := suite(t, api)
 	s.Spec = func(w drivertest.World) rouse.Spec {
 		ref := h.push(t, "shop/fn:1", w.Program, func(c *v1.ConfigFile) {

@@ -1,19 +1,12 @@
 package docker_test
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
-	"net/http/httptest"
 	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -22,106 +15,43 @@ import (
 	"github.com/docker/docker/api/types/image"
 	registryapi "github.com/docker/docker/api/types/registry"
 	"github.com/docker/docker/client"
-	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/static"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/controller/artifact/registry/registrytest"
 	"github.com/rousehq/rouse/controller/driver"
 	"github.com/rousehq/rouse/controller/driver/docker"
 )
 
-// house is a registry on loopback, open only to a user of the credential file.
+// house is a registry that is open only to a user of the credential file.
 type house struct {
-	addr   string
-	closed atomic.Bool  // nobody is let in
-	gets   atomic.Int64 // of layers
+	*registrytest.Registry
+	gets atomic.Int64 // of layers and configurations
 }
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{}
-	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if user, password, _ := r.BasicAuth(); user != "ann" || password != "secret" || h.closed.Load() {
-			w.Header().Set("WWW-Authenticate", `Basic realm="house"`)
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/") {
-			h.gets.Add(1)
-		}
-		inner.ServeHTTP(w, r)
-	}))
-	t.Cleanup(server.Close)
-	h.addr = strings.TrimPrefix(server.URL, "http://")
-	dir := t.TempDir()
-	t.Setenv("DOCKER_CONFIG", dir)
-	auth := base64.StdEncoding.EncodeToString([]byte("ann:secret"))
-	if err := os.WriteFile(filepath.Join(dir, "config.json"), fmt.Appendf(nil, `{"auths":{%q:{"auth":%q}}}`, h.addr, auth), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	h := &house{Registry: registrytest.New(t)}
+	count := registrytest.OnBlobs(func(http.ResponseWriter, *http.Request) bool { h.gets.Add(1); return false })
+	h.Set(registrytest.Either(registrytest.Private("ann", "secret"), count))
+	h.Login("ann", "secret")
 	return h
 }
+
+// close has nobody let in any more.
+func (h *house) close() { h.Set(registrytest.Private("nobody", "")) }
 
 // push publishes an image with one program, and whatever change makes of it.
 func (h *house) push(t *testing.T, as, program string, change func(*v1.ConfigFile)) string {
 	t.Helper()
-	content, err := os.ReadFile(program)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var files bytes.Buffer
-	w := tar.NewWriter(&files)
-	for _, h := range []*tar.Header{
-		{Name: "etc/", Typeflag: tar.TypeDir, Mode: 0o755},
-		{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777},
-		{Name: "fn", Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(content))},
-	} {
-		if err := w.WriteHeader(h); err != nil {
-			t.Fatal(err)
+	files := registrytest.Tar(t,
+		registrytest.File{Name: "etc/", Mode: 0o755}, registrytest.File{Name: "tmp/", Mode: 0o1777}, registrytest.Program(t, "fn", program))
+	return h.Push(as, registrytest.Image(t, func(c *v1.ConfigFile) {
+		c.Config.Entrypoint = []string{"/fn"}
+		if change != nil {
+			change(c)
 		}
-	}
-	if _, err := w.Write(content); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	img, err := mutate.AppendLayers(empty.Image, static.NewLayer(files.Bytes(), types.DockerUncompressedLayer))
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := img.ConfigFile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	config = config.DeepCopy()
-	config.OS, config.Architecture = "linux", runtime.GOARCH
-	config.Config.Entrypoint = []string{"/fn"}
-	if change != nil {
-		change(config)
-	}
-	if img, err = mutate.ConfigFile(img, config); err != nil {
-		t.Fatal(err)
-	}
-	ref := h.addr + "/" + as
-	to, err := name.ParseReference(ref)
-	if err != nil {
-		t.Fatal(err)
-	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	defer transport.CloseIdleConnections()
-	if err := remote.Write(to, img, remote.WithTransport(transport), remote.WithAuthFromKeychain(ann{})); err != nil {
-		t.Fatal(err)
-	}
-	return ref
+	}, files))
 }
 
 // pull has the engine have an image.
@@ -147,7 +77,7 @@ func fetched(t *testing.T, api *client.Client, h *house, unpacked *images) (*doc
 	t.Helper()
 	w := world(t)
 	ref := h.push(t, "shop/fn:1", w.Program, nil)
-	t.Cleanup(func() { dropImages(t, api, h.addr) })
+	t.Cleanup(func() { dropImages(t, api, h.Addr) })
 	host := startWith(t, w, agentProgram(t), unpacked)
 	t.Cleanup(host.Crash)
 	d := host.Driver.(*docker.Driver)
@@ -163,7 +93,7 @@ func fetched(t *testing.T, api *client.Client, h *house, unpacked *images) (*doc
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(spec.Artifact.Source, h.addr+"/shop/fn@sha256:") {
+	if !strings.HasPrefix(spec.Artifact.Source, h.Addr+"/shop/fn@sha256:") {
 		t.Errorf("the source is %q", spec.Artifact.Source)
 	}
 	return d, rouse.NewRevision("f", spec, time.Unix(0, 0))
@@ -199,7 +129,7 @@ func engineImages(t *testing.T, api *client.Client, addr string) (ids []string) 
 func TestAnImageOfARegistryRunsInACellWithoutTheEngineHavingIt(t *testing.T) {
 	api, h := engine(t), newHouse(t)
 	d, rev := fetched(t, api, h, newImages(t))
-	h.closed.Store(true) // a start asks nobody
+	h.close() // a start asks nobody
 	class, ok := d.CellFor(t.Context(), driver.Plain(rev))
 	if !ok {
 		t.Fatal("no cell for it")
@@ -211,7 +141,7 @@ func TestAnImageOfARegistryRunsInACellWithoutTheEngineHavingIt(t *testing.T) {
 	if tier := assign(t, s, rev); tier != rouse.TierCell {
 		t.Errorf("tier %q, want cell", tier)
 	}
-	if has := engineImages(t, api, h.addr); len(has) > 0 {
+	if has := engineImages(t, api, h.Addr); len(has) > 0 {
 		t.Errorf("the engine has %q", has)
 	}
 	if n := h.gets.Load(); n != 2 { // the configuration and one layer
@@ -246,7 +176,7 @@ func TestTheEnginePullsAnImageThatNoCellCanBeUsedFor(t *testing.T) {
 			}
 			endpoint.Stdout.Close()
 			endpoint.Stderr.Close()
-			if has := engineImages(t, api, h.addr); len(has) != 1 {
+			if has := engineImages(t, api, h.Addr); len(has) != 1 {
 				t.Errorf("the engine has %q", has)
 			}
 		})
@@ -262,7 +192,7 @@ func TestAnImageThatIsRemovedWhileRouseRunsIsPulledAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.Stop(context.WithoutCancel(t.Context()))
-		dropImages(t, api, h.addr)
+		dropImages(t, api, h.Addr)
 	}
 }
 
@@ -270,7 +200,7 @@ func TestAPrivateImageIsPulledByTheEngineWhereThereAreNoCells(t *testing.T) {
 	api, h := engine(t), newHouse(t)
 	w := world(t)
 	ref := h.push(t, "shop/fn:1", w.Program, nil)
-	t.Cleanup(func() { dropImages(t, api, h.addr) })
+	t.Cleanup(func() { dropImages(t, api, h.Addr) })
 	host := startWith(t, w, agentProgram(t), loginOnly{newImages(t)})
 	t.Cleanup(host.Crash)
 	spec := rouse.DefaultSpec()
@@ -278,7 +208,7 @@ func TestAPrivateImageIsPulledByTheEngineWhereThereAreNoCells(t *testing.T) {
 	if spec, err := host.Driver.Check(t.Context(), spec, nil); err != nil || spec.Artifact.ImageID == "" {
 		t.Fatalf("%+v, %v", spec.Artifact, err)
 	}
-	if has := engineImages(t, api, h.addr); len(has) != 1 {
+	if has := engineImages(t, api, h.Addr); len(has) != 1 {
 		t.Errorf("the engine has %q", has)
 	}
 }
@@ -288,13 +218,13 @@ func TestCheckSaysWhatIsWrongWithAPublishedImage(t *testing.T) {
 	w := world(t)
 	host := startWith(t, w, agentProgram(t), newImages(t))
 	t.Cleanup(host.Crash)
-	t.Cleanup(func() { dropImages(t, api, h.addr) })
+	t.Cleanup(func() { dropImages(t, api, h.Addr) })
 	foreign := h.push(t, "foreign:1", w.Program, func(c *v1.ConfigFile) { c.Architecture = "s390x" })
 	bare := h.push(t, "bare:1", w.Program, func(c *v1.ConfigFile) { c.Config.Entrypoint = nil })
 	for ref, want := range map[string]string{
 		foreign:          "it is for linux/s390x, and this machine is",
 		bare:             "it has no entry point; give a command",
-		h.addr + "/no:1": "not on this engine and cannot be pulled: the registry " + h.addr + " has no such image",
+		h.Addr + "/no:1": "not on this engine and cannot be pulled: the registry " + h.Addr + " has no such image",
 	} {
 		spec := rouse.DefaultSpec()
 		spec.Artifact.Image = ref
@@ -303,13 +233,13 @@ func TestCheckSaysWhatIsWrongWithAPublishedImage(t *testing.T) {
 		}
 	}
 	spec := rouse.DefaultSpec()
-	spec.Artifact.Image = h.addr + "/no:1"
+	spec.Artifact.Image = h.Addr + "/no:1"
 	if _, err := host.Driver.Check(t.Context(), spec, nil); !errors.Is(err, rouse.ErrNoImage) {
 		t.Errorf("an image that does not exist: %v", err)
 	}
-	h.closed.Store(true)
-	spec.Artifact.Image = h.addr + "/other:1"
-	if _, err := host.Driver.Check(t.Context(), spec, nil); err == nil || !strings.Contains(err.Error(), "`docker login "+h.addr+"` is needed") || rouse.FailedToPrepare(err).Code != rouse.Denied {
+	h.close()
+	spec.Artifact.Image = h.Addr + "/other:1"
+	if _, err := host.Driver.Check(t.Context(), spec, nil); err == nil || !strings.Contains(err.Error(), "`docker login "+h.Addr+"` is needed") || rouse.FailedToPrepare(err).Code != rouse.Denied {
 		t.Errorf("nobody is let in: %v", err)
 	}
 }
@@ -334,10 +264,3 @@ func TestASpecThatKnowsItsImageKeepsItWhateverTheNameMeansNow(t *testing.T) {
 type loginOnly struct{ *images }
 
 func (loginOnly) Probe() error { return errors.New("not here") }
-
-// ann may push.
-type ann struct{}
-
-func (ann) Resolve(authn.Resource) (authn.Authenticator, error) {
-	return &authn.Basic{Username: "ann", Password: "secret"}, nil
-}
