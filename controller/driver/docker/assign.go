@@ -165,7 +165,7 @@ func (s *sandbox) Adopt(ctx context.Context) (rouse.RevisionID, rouse.Endpoint, 
 	if err := s.enter(); err != nil {
 		return "", rouse.Endpoint{}, err
 	}
-	ctx, cancel := s.life(ctx)
+	ctx, cancel := driver.Until(ctx, s.gone)
 	defer cancel()
 	s.recallDisk()
 	rev, endpoint, err := s.link.Resume(ctx, s.inspect)

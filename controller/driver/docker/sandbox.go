@@ -194,7 +194,7 @@ func refused(what string, err error) error {
 
 // connected waits for the agent, or for the container's end.
 func (s *sandbox) connected(ctx context.Context) error {
-	ctx, cancel := s.life(ctx)
+	ctx, cancel := driver.Until(ctx, s.gone)
 	defer cancel()
 	err := s.link.Connected(ctx)
 	if err == nil {
@@ -222,21 +222,6 @@ func (s *sandbox) watch() {
 		case <-s.d.done:
 		}
 	}()
-}
-
-// life is ctx until the sandbox ends. The caller calls the function it returns.
-func (s *sandbox) life(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		select {
-		case <-s.gone:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() { cancel(); <-over }
 }
 
 // Wait blocks until the container or its agent has ended.
@@ -300,7 +285,7 @@ func (s *sandbox) terminate(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
-	ctx, over := s.life(ctx)
+	ctx, over := driver.Until(ctx, s.gone)
 	defer over()
 	if err := s.link.Terminate(ctx); err != nil {
 		s.d.Log.Debug("an agent did not end by itself", "sandbox", s.id, "error", err)

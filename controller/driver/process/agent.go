@@ -1,7 +1,6 @@
 package process
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -106,21 +105,6 @@ func (a *agent) ended() bool {
 	default:
 		return false
 	}
-}
-
-// life is ctx until the agent ends. The caller calls the function it returns.
-func (a *agent) life(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		select {
-		case <-a.done:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() { cancel(); <-over }
 }
 
 // release has watch return.

@@ -236,7 +236,7 @@ func (s *sandbox) Adopt(ctx context.Context) (rouse.RevisionID, rouse.Endpoint, 
 
 // resume waits for the agent to reconnect, or to end.
 func (s *sandbox) resume(ctx context.Context) (rouse.RevisionID, rouse.Endpoint, error) {
-	ctx, cancel := s.agent.life(ctx)
+	ctx, cancel := driver.Until(ctx, s.agent.done)
 	defer cancel()
 	rev, endpoint, err := s.link.Resume(ctx, s.inspect())
 	if err != nil && s.agent.ended() {

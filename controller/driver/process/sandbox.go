@@ -121,7 +121,7 @@ func (s *sandbox) make(ctx context.Context) error {
 
 // connected waits for the agent, or for its death.
 func (s *sandbox) connected(ctx context.Context, log *os.File) error {
-	ctx, cancel := s.agent.life(ctx)
+	ctx, cancel := driver.Until(ctx, s.agent.done)
 	defer cancel()
 	err := s.link.Connected(ctx)
 	if err != nil && s.agent.ended() {
