@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -48,31 +49,42 @@ func (l *Link) listen() error {
 		return err
 	}
 	l.listener = ln
-	l.tasks.Go(func() { l.accept(ln) })
+	l.tasks.Go(func() {
+		acceptAll(ln.AcceptUnix, greetings, l.lost, l.log, func(socket *net.UnixConn, left func()) {
+			l.tasks.Go(func() {
+				defer left()
+				l.greet(socket)
+			})
+		})
+	})
 	return nil
 }
 
-// accept greets whoever comes until the listener is closed.
-func (l *Link) accept(ln *net.UnixListener) {
-	room := make(chan struct{}, greetings)
+// acceptAll gives greet whoever comes until the listener is closed, which goes with
+// the closing of over. At most room of them are being greeted at once: greet does not
+// block, and left is called when it is over.
+func acceptAll[Socket net.Conn](accept func() (Socket, error), room int, over <-chan struct{}, log *slog.Logger, greet func(_ Socket, left func())) {
+	places := make(chan struct{}, room)
 	for {
-		socket, err := ln.AcceptUnix()
+		socket, err := accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err != nil { // no descriptors left, most likely
-			l.log.Error("accepting an agent", "error", err)
+			log.Error("accepting an agent", "error", err)
 			select {
 			case <-time.After(acceptPause):
-			case <-l.lost:
+			case <-over:
 			}
 			continue
 		}
-		room <- struct{}{}
-		l.tasks.Go(func() {
-			defer func() { <-room }()
-			l.greet(socket)
-		})
+		select {
+		case places <- struct{}{}:
+			greet(socket, func() { <-places })
+		case <-over:
+			socket.Close()
+			return
+		}
 	}
 }
 

@@ -46,7 +46,11 @@ func (h *Host) Relay(listen, reach string) error {
 	defer h.mu.Unlock()
 	h.relay = &relayed{Listen: at.String(), Reach: net.JoinHostPort(cmp.Or(host, at.IP.String()), port)}
 	h.listener = ln
-	h.beside.Go(func() { h.acceptRelayed(ln) })
+	h.beside.Go(func() {
+		acceptAll(ln.AcceptTCP, strangers, h.closed, h.log, func(socket *net.TCPConn, left func()) {
+			h.beside.Go(func() { h.greetRelayed(socket, left) })
+		})
+	})
 	return nil
 }
 
@@ -98,39 +102,17 @@ func (h *Host) knownRelays() (list []string) {
 	return list
 }
 
-// acceptRelayed greets whoever comes over TCP until the listener is closed.
-func (h *Host) acceptRelayed(ln *net.TCPListener) {
-	room := make(chan struct{}, strangers)
-	for {
-		socket, err := ln.AcceptTCP()
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil { // no descriptors left, most likely
-			h.log.Error("accepting an agent", "error", err)
-			select {
-			case <-time.After(acceptPause):
-			case <-h.closed:
-			}
-			continue
-		}
-		select {
-		case room <- struct{}{}:
-		case <-h.closed:
-			socket.Close()
-			return
-		}
-		h.beside.Go(func() {
-			l, err := h.meet(socket)
-			<-room
-			if err != nil {
-				socket.Close()
-				h.log.Debug("refused a connection to the relay", "from", socket.RemoteAddr(), "error", err)
-				return
-			}
-			l.serveRelayed(socket)
-		})
+// greetRelayed hears who has come over TCP. An agent is then served to its end;
+// anybody else is shown the door.
+func (h *Host) greetRelayed(socket *net.TCPConn, left func()) {
+	l, err := h.meet(socket)
+	left()
+	if err != nil {
+		socket.Close()
+		h.log.Debug("refused a connection to the relay", "from", socket.RemoteAddr(), "error", err)
+		return
 	}
+	l.serveRelayed(socket)
 }
 
 // meet finds out whose agent has come, and has it prove that.
