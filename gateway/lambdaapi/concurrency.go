@@ -1,6 +1,7 @@
 package lambdaapi
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/rousehq/rouse"
@@ -78,14 +79,11 @@ func (a *api) unreserved(except rouse.FunctionName) int {
 	return left
 }
 
-func (a *api) getAccountSettings(*request) (any, error) {
-	var usage rouse.Bytes
+func (a *api) getAccountSettings(r *request) (any, error) {
 	functions := a.Catalog.Functions()
-	for i := range functions {
-		if p, err := a.at(&functions[i], 0); err == nil {
-			_, size := p.code()
-			usage += size
-		}
+	usage, err := a.codeSize(r.Request.Context(), functions)
+	if err != nil {
+		return nil, err
 	}
 	return map[string]any{
 		"AccountLimit": map[string]int{
@@ -94,4 +92,29 @@ func (a *api) getAccountSettings(*request) (any, error) {
 		},
 		"AccountUsage": map[string]int{"TotalCodeSize": int(usage), "FunctionCount": len(functions)},
 	}, nil
+}
+
+// codeSize is that of all archives: each version and each layer's version has its own.
+func (a *api) codeSize(ctx context.Context, functions []rouse.Function) (total rouse.Bytes, err error) {
+	for i := range functions {
+		numbers := []int{0}
+		for _, v := range functions[i].Versions {
+			numbers = append(numbers, v.Number)
+		}
+		for _, number := range numbers {
+			if p, err := a.at(&functions[i], number); err == nil { // else it is being deleted
+				_, size := p.code()
+				total += size
+			}
+		}
+	}
+	for l, err := range a.Layers.AllLayers(ctx) {
+		if err != nil {
+			return 0, err
+		}
+		for _, v := range l.Versions {
+			total += v.Package.Size
+		}
+	}
+	return total, nil
 }

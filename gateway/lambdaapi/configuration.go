@@ -120,6 +120,9 @@ func (a *api) at(fn *rouse.Function, number int) (pointed, error) {
 	return p, err
 }
 
+// logGroup is the name of a function's log group; each has its own.
+func logGroup(name rouse.FunctionName) string { return "/aws/lambda/" + string(name) }
+
 // configuration describes a version.
 func (a *api) configuration(p pointed) *configuration {
 	spec := &p.rev.Spec
@@ -132,7 +135,7 @@ func (a *api) configuration(p pointed) *configuration {
 		PackageType:   "Zip", Architectures: []string{a.machine},
 		EphemeralStorage: map[string]int{"Size": int(spec.Tmp / rouse.MB)},
 		SnapStart:        map[string]string{"ApplyOn": "None", "OptimizationStatus": "Off"},
-		LoggingConfig:    map[string]string{"LogFormat": "Text", "LogGroup": "/aws/lambda/" + string(p.fn.Name)},
+		LoggingConfig:    map[string]string{"LogFormat": "Text", "LogGroup": logGroup(p.fn.Name)},
 	}
 	a.state(c, p)
 	if len(spec.Environment) > 0 || p.lambda.HasEnvironment {

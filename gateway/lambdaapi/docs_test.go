@@ -14,12 +14,19 @@ var update = flag.Bool("update", false, "write docs/lambda.md's table anew")
 
 // partial says what is missing of operations that are built in part.
 var partial = map[string]string{
-	"CreateFunction":              "code from ZipFile and ImageUri; refused settings are named above",
-	"PublishLayerVersion":         "content from ZipFile",
-	"PutRuntimeManagementConfig":  "Auto only",
-	"UpdateFunctionCode":          "code from ZipFile and ImageUri",
-	"UpdateFunctionConfiguration": "refused settings are named above",
+	"CreateFunction":               "code from ZipFile and ImageUri; refused settings are named above",
+	"DeleteCodeSigningConfig":      unsigned,
+	"GetCodeSigningConfig":         unsigned,
+	"PublishLayerVersion":          "content from ZipFile",
+	"PutFunctionCodeSigningConfig": unsigned,
+	"UpdateCodeSigningConfig":      unsigned,
+	"PutRuntimeManagementConfig":   "Auto only",
+	"UpdateFunctionCode":           "code from ZipFile and ImageUri",
+	"UpdateFunctionConfiguration":  "refused settings are named above",
 }
+
+// unsigned is said of operations on what cannot be made.
+const unsigned = "answers as for an account without code signing configurations"
 
 // invoking are the operations that have no entry in handlers.
 var invoking = []string{"Invoke", "InvokeAsync", "InvokeWithResponseStream"}

@@ -11,6 +11,7 @@ import (
 const (
 	usualBatch = 10
 	fifoBatch  = 10
+	maxFilters = 10 // AWS's quota is 5, and can be raised to this
 	// reportItems has a function's answer say which messages of a batch failed.
 	reportItems = "ReportBatchItemFailures"
 )
@@ -153,6 +154,15 @@ func (a *api) mapped(r *request, m *rouse.Mapping) error {
 	return nil
 }
 
+// checkSource says why a mapping cannot have a source, whatever else it has.
+func (a *api) checkSource(source string) error {
+	if strings.HasPrefix(source, a.Place.QueueARN("")) || strings.HasPrefix(source, "http://") || strings.HasPrefix(source, "https://") {
+		return nil
+	}
+	return invalid("Unrecognized event source, must be a queue of SQS in region %s and account %s, or the URL of a queue elsewhere: %s",
+		a.Place.Region, a.Place.Account, clip(source))
+}
+
 // checkMapping says what of a mapping AWS would refuse.
 func (a *api) checkMapping(m *rouse.Mapping) error {
 	if err := a.Mappings.CheckFilters(m.Filters); err != nil {
@@ -161,13 +171,12 @@ func (a *api) checkMapping(m *rouse.Mapping) error {
 	if m.BatchSize > usualBatch && m.Window < rouse.Duration(time.Second) {
 		return invalid("Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10")
 	}
+	if len(m.Filters) > maxFilters {
+		return invalid("FilterCriteria: a mapping has at most %d filters", maxFilters)
+	}
 	name, here := strings.CutPrefix(m.Source, a.Place.QueueARN(""))
 	if !here {
-		if strings.HasPrefix(m.Source, "http://") || strings.HasPrefix(m.Source, "https://") {
-			return nil // a queue elsewhere shows what it is when it is polled
-		}
-		return invalid("Unrecognized event source, must be a queue of SQS in region %s and account %s, or the URL of a queue elsewhere: %s",
-			a.Place.Region, a.Place.Account, clip(m.Source))
+		return nil // a queue elsewhere shows what it is when it is polled
 	}
 	q, err := a.Queues.Queue(name)
 	if err != nil {
@@ -199,6 +208,9 @@ func (a *api) checkMapping(m *rouse.Mapping) error {
 }
 
 func (a *api) createEventSourceMapping(r *request) (any, error) {
+	if err := a.checkSource(r.text("EventSourceArn")); err != nil {
+		return nil, err
+	}
 	in, err := a.eventSourceInput(r)
 	if err != nil {
 		return nil, err
@@ -207,9 +219,6 @@ func (a *api) createEventSourceMapping(r *request) (any, error) {
 		return nil, err
 	}
 	m := rouse.Mapping{Source: in.EventSourceArn, BatchSize: usualBatch, Enabled: true, Tags: in.Tags}
-	if m.Source == "" {
-		return nil, invalid("EventSourceArn is missing: the ARN of a queue, or the URL of a queue elsewhere")
-	}
 	if err := a.mapped(r, &m); err != nil {
 		return nil, err
 	}

@@ -88,6 +88,9 @@ func (a *api) publishLayerVersion(r *request) (any, error) {
 		return nil, err
 	}
 	archive, ok := r.blobs["content.zipFile"]
+	if content, _ := r.input["Content"].(map[string]any); !ok && len(content) == 0 {
+		return nil, invalid("Please provide a source for the layer's content: ZipFile")
+	}
 	if !ok {
 		return nil, unsupported("S3Bucket", "no object store is configured; send the archive as ZipFile")
 	}

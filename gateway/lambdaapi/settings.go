@@ -35,14 +35,21 @@ func (a *api) refuse(r *request, in *settings) error {
 		return unsupported("SnapStart PublishedVersions", "functions start from their code; use None")
 	case r.text("CodeSigningConfigArn") != "":
 		return unsupported("CodeSigningConfigArn", "code is not signed; leave it out")
-	case r.has("PublishTo"), r.has("TenancyConfig"), r.has("CapacityProviderConfig"), r.has("DurableConfig"), r.has("AcceleratorConfig"), r.has("RuntimeConfig"):
-		return unsupported("PublishTo, TenancyConfig, CapacityProviderConfig, DurableConfig, AcceleratorConfig or RuntimeConfig", "leave it out")
+	}
+	for _, name := range []string{"PublishTo", "TenancyConfig", "CapacityProviderConfig", "DurableConfig", "AcceleratorConfig", "RuntimeConfig"} {
+		if r.has(name) {
+			return unsupported(name, "leave it out")
+		}
 	}
 	if l := in.LoggingConfig; l != nil {
+		t, err := a.targetOf(r)
+		if err != nil {
+			return err
+		}
 		switch {
 		case l.LogFormat == "JSON" || l.ApplicationLogLevel != "" || l.SystemLogLevel != "":
 			return unsupported("LoggingConfig JSON", "logs are kept as the function writes them; use Text")
-		case l.LogGroup != "" && !strings.HasSuffix(l.LogGroup, "/"+r.text("FunctionName")):
+		case l.LogGroup != "" && l.LogGroup != logGroup(t.name):
 			return unsupported("LoggingConfig LogGroup", "each function has the log group /aws/lambda/NAME; leave it out")
 		}
 	}

@@ -66,6 +66,11 @@ func checkTags(tags map[string]string) error {
 	if len(tags) > maxTags {
 		return invalid("Number of tags exceeds resource tag limit.")
 	}
+	for key := range tags {
+		if strings.HasPrefix(strings.ToLower(key), "aws:") { // which only AWS's own services set
+			return invalid("aws: prefixed tag key names are not allowed for external use.")
+		}
+	}
 	return nil
 }
 
