@@ -1,7 +1,6 @@
 package async
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"time"
 
@@ -23,12 +22,6 @@ func queuePrefix(table byte, q *queue.Queue) []byte {
 // endedKey sorts a function's newest jobs first.
 func endedKey(q *queue.Queue, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(queuePrefix('E', q), ^seq)
-}
-
-// idempotencyKey bounds what a client chose.
-func idempotencyKey(q *queue.Queue, key string) []byte {
-	sum := sha256.Sum256([]byte(key))
-	return append(queuePrefix('I', q), sum[:16]...)
 }
 
 func bigEndian(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }

@@ -2,14 +2,9 @@ package async
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/controller/async/queue"
@@ -17,8 +12,6 @@ import (
 )
 
 const (
-	keepKeys = 24 * time.Hour
-	maxKey   = 256
 	maxDelay = 366 * 24 * time.Hour
 	// maxRequest bounds what comes beside the payload.
 	maxRequest = 256 * rouse.KB
@@ -43,15 +36,9 @@ func (e *Engine) SubmitWith(ctx context.Context, r Request, also func(t store.Tx
 }
 
 func (e *Engine) submit(ctx context.Context, r Request, also func(store.Tx, string) error) (j *Job, created bool, err error) {
-	if err := e.validate(&r); err != nil {
-		return nil, false, err
-	}
-	attributes, err := json.Marshal(r)
+	attributes, err := e.attributes(&r)
 	if err != nil {
-		return nil, false, rouse.Errorf(rouse.Invalid, "job: %w", err)
-	}
-	if len(attributes) > int(maxRequest) {
-		return nil, false, rouse.Errorf(rouse.TooLarge, "job: what comes beside the payload is over the limit of %s", maxRequest)
+		return nil, false, err
 	}
 	q, err := e.queue(ctx, r.Ref.Name)
 	if err != nil {
@@ -62,43 +49,17 @@ func (e *Engine) submit(ctx context.Context, r Request, also func(store.Tx, stri
 		return nil, false, errClosing
 	}
 	m := &queue.Message{Body: r.Payload, Attributes: attributes}
-	p := queue.Prepare(m)
-	var earlier uint64
-	lease, atOnce := time.Duration(0), false
+	n := &entry{r: r, q: q, m: m, prepared: queue.Prepare(m), also: also}
 	if r.Delay == 0 {
-		if lease, atOnce = d.promise(); atOnce {
+		if n.lease, n.atOnce = d.promise(); n.atOnce {
 			defer d.unpromise()
 		}
 	}
-	first := Status{State: rouse.JobRunning, Attempts: 1}
-	err = e.qs.Update(ctx, func(t *queue.Tx) error {
-		earlier = 0
-		if r.Key != "" {
-			var err error
-			if earlier, err = lookUp(t, q, &r); err != nil || earlier != 0 {
-				return err
-			}
-		}
-		if atOnce {
-			t.EnterLeased(q, p, t.Now().Add(lease))
-			first.Started = t.Now()
-			putStatus(t, m.Seq, first)
-		} else {
-			t.Enter(q, p, t.Now().Add(r.Delay))
-		}
-		if r.Key != "" {
-			remember(t, q, &r, m.ID)
-		}
-		if also != nil {
-			return also(t, m.ID)
-		}
-		return nil
-	})
-	if err != nil {
+	if err := e.qs.Update(ctx, n.write); err != nil {
 		return nil, false, err
 	}
-	if earlier != 0 {
-		j, err := e.job(ctx, earlier)
+	if n.earlier != 0 {
+		j, err := e.job(ctx, n.earlier)
 		return j, false, err
 	}
 	e.cfg.Observer.JobAccepted(r.Ref.Name)
@@ -107,15 +68,69 @@ func (e *Engine) submit(ctx context.Context, r Request, also func(store.Tx, stri
 	if r.Delay > 0 {
 		j.Next = j.Created.Add(r.Delay)
 	}
-	if atOnce {
+	if n.atOnce {
 		begun := *j
-		begun.JobStatus = first
+		begun.JobStatus = n.begun
 		d.begin(&run{job: &begun, seq: m.Seq})
 	}
 	return j, true, nil
 }
 
+// entry is a job on its way into its queue.
+type entry struct {
+	r        Request
+	q        *queue.Queue
+	m        *queue.Message
+	prepared queue.Prepared
+	also     func(t store.Tx, id string) error // nil is nothing
+
+	atOnce bool // its first attempt begins with it
+	lease  time.Duration
+
+	earlier uint64 // the job that its idempotency key stands for, instead of it; 0 is none
+	begun   Status // of the first attempt
+}
+
+// write enters the job with all that is to be on disk with it.
+func (n *entry) write(t *queue.Tx) (err error) {
+	n.earlier = 0
+	if n.r.Key != "" {
+		if n.earlier, err = lookUp(t, n.q, &n.r); err != nil || n.earlier != 0 {
+			return err
+		}
+	}
+	if n.atOnce {
+		t.EnterLeased(n.q, n.prepared, t.Now().Add(n.lease))
+		n.begun = Status{State: rouse.JobRunning, Attempts: 1, Started: t.Now()}
+		putStatus(t, n.m.Seq, n.begun)
+	} else {
+		t.Enter(n.q, n.prepared, t.Now().Add(n.r.Delay))
+	}
+	if n.r.Key != "" {
+		remember(t, n.q, &n.r, n.m.ID)
+	}
+	if n.also != nil {
+		return n.also(t, n.m.ID)
+	}
+	return nil
+}
+
 var errClosing = rouse.Errorf(rouse.Unavailable, "Rouse is shutting down")
+
+// attributes are what is kept of a valid request beside its payload.
+func (e *Engine) attributes(r *Request) ([]byte, error) {
+	if err := e.validate(r); err != nil {
+		return nil, err
+	}
+	b, err := json.Marshal(r)
+	switch {
+	case err != nil:
+		return nil, rouse.Errorf(rouse.Invalid, "job: %w", err)
+	case len(b) > int(maxRequest):
+		return nil, rouse.Errorf(rouse.TooLarge, "job: what comes beside the payload is over the limit of %s", maxRequest)
+	}
+	return b, nil
+}
 
 func (e *Engine) validate(r *Request) error {
 	switch {
@@ -131,40 +146,4 @@ func (e *Engine) validate(r *Request) error {
 		return rouse.Errorf(rouse.Invalid, "max_attempts %d: must be 1 to 1000", r.MaxAttempts)
 	}
 	return nil
-}
-
-// An idempotency key's record is until when it counts (8 bytes), the job's id
-// (16) and a hash of what was asked (16).
-func digest(r *Request) []byte {
-	h := sha256.New()
-	fmt.Fprintf(h, "%s\x00%d\x00", r.Ref, len(r.Payload))
-	h.Write(r.Payload)
-	if r.HTTP != nil {
-		fmt.Fprintf(h, "\x00%s %s?%s", r.HTTP.Method, r.HTTP.Path, r.HTTP.Query)
-	}
-	return h.Sum(nil)[:16]
-}
-
-// lookUp finds the job that an idempotency key stands for; 0 is none.
-func lookUp(t *queue.Tx, q *queue.Queue, r *Request) (seq uint64, err error) {
-	b := t.Get(idempotencyKey(q, r.Key))
-	if len(b) != 40 || t.Now().UnixNano() >= int64(binary.BigEndian.Uint64(b)) {
-		return 0, nil
-	}
-	if string(b[24:]) != string(digest(r)) {
-		return 0, rouse.Errorf(rouse.Conflict, "idempotency key: it was used for another request within a day")
-	}
-	seq, err = queue.Seq(uuid.UUID(b[8:24]).String())
-	if err != nil || t.Get(seqKey('m', seq)) == nil {
-		return 0, nil // that job is forgotten already
-	}
-	return seq, nil
-}
-
-func remember(t *queue.Tx, q *queue.Queue, r *Request, id string) {
-	until := t.Now().Add(keepKeys)
-	parsed := uuid.MustParse(id)
-	k := idempotencyKey(q, r.Key)
-	t.Put(k, append(append(bigEndian(uint64(until.UnixNano())), parsed[:]...), digest(r)...))
-	t.Put(timeKey('Y', until, k[1:]...), []byte{})
 }
