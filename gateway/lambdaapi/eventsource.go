@@ -174,20 +174,6 @@ func (a *api) checkMapping(m *rouse.Mapping) error {
 	if len(m.Filters) > maxFilters {
 		return invalid("FilterCriteria: a mapping has at most %d filters", maxFilters)
 	}
-	name, here := strings.CutPrefix(m.Source, a.Place.QueueARN(""))
-	if !here {
-		return nil // a queue elsewhere shows what it is when it is polled
-	}
-	q, err := a.Queues.Queue(name)
-	if err != nil {
-		return invalid("Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. SQS Error Message: The specified queue does not exist.")
-	}
-	if q.Definition.FIFO && m.BatchSize > fifoBatch {
-		return invalid("Batch size must be at most %d for FIFO queues", fifoBatch)
-	}
-	if q.Definition.FIFO && m.Window > 0 {
-		return invalid("Batching window is not supported for FIFO queues")
-	}
 	fn, err := a.Catalog.Function(m.Ref.Name)
 	if err != nil {
 		return a.notFound(target{name: m.Ref.Name})
@@ -200,9 +186,28 @@ func (a *api) checkMapping(m *rouse.Mapping) error {
 	if rev.Spec.Contract != rouse.ContractLambda {
 		return invalid("function %s speaks HTTP and takes no events", m.Ref)
 	}
-	if visibility := q.Definition.Visibility; visibility < rev.Spec.Timeout {
+	if name, here := strings.CutPrefix(m.Source, a.Place.QueueARN("")); here {
+		return a.checkQueue(m, name, rev.Spec.Timeout)
+	}
+	return nil // a queue elsewhere shows what it is when it is polled
+}
+
+// checkQueue says why a queue of this Rouse does not go with what a mapping says,
+// or with its function's timeout.
+func (a *api) checkQueue(m *rouse.Mapping, name string, timeout rouse.Duration) error {
+	q, err := a.Queues.Queue(name)
+	if err != nil {
+		return invalid("Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. SQS Error Message: The specified queue does not exist.")
+	}
+	if q.Definition.FIFO && m.BatchSize > fifoBatch {
+		return invalid("Batch size must be at most %d for FIFO queues", fifoBatch)
+	}
+	if q.Definition.FIFO && m.Window > 0 {
+		return invalid("Batching window is not supported for FIFO queues")
+	}
+	if visibility := q.Definition.Visibility; visibility < timeout {
 		return invalid("Queue visibility timeout: %d seconds is less than Function timeout: %d seconds",
-			int(visibility.D()/time.Second), int(rev.Spec.Timeout.D()/time.Second))
+			int(visibility.D()/time.Second), int(timeout.D()/time.Second))
 	}
 	return nil
 }

@@ -71,3 +71,18 @@ func TestTheAccountsCodeIsThatOfVersionsAndLayersToo(t *testing.T) {
 		t.Errorf("with layers %d bytes", got)
 	}
 }
+
+func TestAFunctionThatSpeaksHTTPGetsNoMessagesOfAnyQueue(t *testing.T) {
+	w := newWorld()
+	w.mappings = &oneMapping{}
+	for _, rev := range w.revs {
+		rev.Spec.Contract = rouse.ContractHTTP
+	}
+	h := w.api()
+	for _, source := range []string{"arn:aws:sqs:us-east-1:000000000000:done", "https://sqs.example/000000000000/q"} {
+		got := call(h, "POST", "/2015-03-31/event-source-mappings", `{"FunctionName":"f","EventSourceArn":"`+source+`"}`)
+		if got.Code != 400 || !strings.Contains(got.Body.String(), "function f speaks HTTP and takes no events") {
+			t.Errorf("%s: %d %s", source, got.Code, got.Body)
+		}
+	}
+}
