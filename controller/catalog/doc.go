@@ -59,8 +59,10 @@ type Pool interface {
 type Checker interface {
 	// Refuse says as much of it as is known at once. It does not block.
 	Refuse(spec rouse.Spec) error
-	// Check blocks as long as it takes to have what spec runs. An image that spec
-	// has the id of is that very one; else it is what its name means now.
+	// Check blocks as long as it takes to have what spec runs, and is called for any
+	// number of functions at once: how many images come at a time is its business.
+	// An image that spec has the id of is that very one; else it is what its name
+	// means now.
 	Check(ctx context.Context, spec rouse.Spec, report func(string)) (rouse.Spec, error)
 }
 
