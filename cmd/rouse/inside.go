@@ -49,7 +49,7 @@ type visitor struct {
 
 type visitorKey struct{}
 
-// ownListener is an instance's.
+// ownListener is what one instance alone can reach, and so says who has come.
 type ownListener struct {
 	net.Listener
 	visitor visitor

@@ -60,7 +60,7 @@ func defaults() rouse.QueueDefinition {
 	}
 }
 
-// attribute is one attribute of queues.
+// attribute is how one of a queue's attributes is read and set.
 type attribute struct {
 	// get is nil for what only describes; "" means that the queue has none.
 	get func(a *api, q rouse.Queue, x extra) string

@@ -10,7 +10,7 @@ var batchID = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,80}$`)
 
 const maxBatch = 10
 
-// failedEntry is one of a batch that failed.
+// failedEntry is what a batch's answer says of an entry that failed; the others count.
 type failedEntry struct {
 	ID          string `json:"Id"`
 	SenderFault bool

@@ -12,7 +12,7 @@ import (
 	"github.com/rousehq/rouse/gateway"
 )
 
-// apiError is an error of SQS.
+// apiError is an error as SQS's clients get it.
 type apiError struct {
 	status  int
 	code    string // of the JSON protocol

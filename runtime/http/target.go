@@ -52,7 +52,7 @@ type Target struct {
 	run    *run
 }
 
-// run is one run of the process.
+// run is the process from one start to its end.
 type run struct {
 	stop context.CancelFunc
 	over chan struct{} // closed when the run has ended; exit and err are final then

@@ -27,7 +27,7 @@ func keptSlot(name string) (slot int, ok bool) {
 	return slot, err == nil && slot >= 0 && slot < wire.MaxHeld && keptName(slot) == name
 }
 
-// keeper is the Endpoint's.
+// keeper is the Endpoint's Keeper: the agent holds what a successor of ours is to have.
 type keeper struct{ link *Link }
 
 var _ rouse.Keeper = keeper{}

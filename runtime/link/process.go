@@ -80,7 +80,7 @@ func exitOf(e wire.Exit) rouse.Exit {
 	return exit
 }
 
-// process is the Endpoint's.
+// process is the Endpoint's Process: the agent is asked to do what is wanted.
 type process struct{ link *Link }
 
 var _ rouse.ExtendedProcess = process{}

@@ -83,7 +83,7 @@ func setAttributes(fd int, h *tar.Header) error {
 	return nil
 }
 
-// setAttribute sets one attribute of a folder.
+// setAttribute marks a folder, and refuses a link in its place.
 func setAttribute(at int, base, attr, value string) error {
 	fd, err := unix.Openat(at, base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {

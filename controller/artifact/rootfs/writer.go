@@ -94,7 +94,8 @@ func (w *writer) unpack(ctx context.Context, r io.Reader) error {
 	}
 }
 
-// entry makes one entry.
+// entry makes what h describes. What no layer may have is an Invalid error, too
+// much of it TooLarge.
 func (w *writer) entry(h *tar.Header, content io.Reader) error {
 	if h.Typeflag == tar.TypeXGlobalHeader {
 		return nil

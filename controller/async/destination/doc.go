@@ -20,7 +20,7 @@ const (
 	targetDeadLetter  = "dead_letter"      // the function's dead letter queue
 )
 
-// Functions finds functions.
+// Functions knows the functions whose settings say who is told.
 type Functions interface {
 	// Function does not block; what does not exist is a NotFound error.
 	Function(name rouse.FunctionName) (*rouse.Function, error)

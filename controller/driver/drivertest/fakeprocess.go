@@ -38,7 +38,7 @@ func Sleep(ctx context.Context, p *Proc) rouse.Exit {
 
 var killed = rouse.Exit{Code: -1, Signal: "killed"}
 
-// fakeRun is one run of a program.
+// fakeRun is a program from one start to its end.
 type fakeRun struct {
 	port   *pipeListener
 	cancel context.CancelFunc

@@ -87,7 +87,7 @@ type Gate struct {
 	shut chan struct{} // guarded by mu; closed when the gate opens, nil while it is open
 }
 
-// Shut shuts the gate.
+// Shut has whoever comes from now on wait.
 func (g *Gate) Shut() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

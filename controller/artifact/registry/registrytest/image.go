@@ -66,7 +66,7 @@ func Program(t testing.TB, as, path string) File {
 	return File{as, 0o755, content}
 }
 
-// Tar is an archive.
+// Tar is an archive of files, in their order.
 func Tar(t testing.TB, files ...File) []byte {
 	t.Helper()
 	var b bytes.Buffer
