@@ -42,40 +42,48 @@ func TestAnInnerGroupHasADoor(t *testing.T) {
 	}
 }
 
-// TestWhoGoesThroughTheDoorIsLimited is for machines whose control groups we may write.
-func TestWhoGoesThroughTheDoorIsLimited(t *testing.T) {
-	outer, err := Make("rouse-test", strconv.Itoa(os.Getpid()), Limits{Memory: 64 * rouse.MB})
+// nested makes a group in which a process, the agent, has made an inner one with
+// half of its memory. It skips the test where control groups cannot be written.
+func nested(t *testing.T, name string) (outer, inner Group, door *os.File, agent int) {
+	t.Helper()
+	outer, err := Make("rouse-test", name+strconv.Itoa(os.Getpid()), Limits{Memory: 64 * rouse.MB})
 	if err != nil {
 		t.Skip("control groups cannot be made here: ", err)
 	}
-	agent := exec.Command("sleep", "1000")
-	if err := agent.Start(); err != nil {
-		t.Fatal(err)
-	}
-	end := func(cmd *exec.Cmd) {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	}
-	defer func() {
-		end(agent)
-		inner := outer.nested()
-		_ = os.Remove(inner.Memory)
-		_ = os.Remove(filepath.Join(outer.Memory, agentGroup))
+	t.Cleanup(func() {
+		for _, name := range []string{functionGroup, agentGroup} {
+			_ = os.Remove(filepath.Join(outer.Memory, name))
+		}
 		if err := outer.Remove(); err != nil {
 			t.Error(err)
 		}
-	}()
-	if err := outer.Add(agent.Process.Pid); err != nil {
+	})
+	cmd := exec.Command("sleep", "1000")
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	inner, door, err := outer.Nest(agent.Process.Pid)
+	t.Cleanup(func() { end(cmd) })
+	if err := outer.Add(cmd.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+	inner, door, err = outer.Nest(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer door.Close()
+	t.Cleanup(func() { door.Close() })
 	if err := inner.Limit(Limits{Memory: 32 * rouse.MB}); err != nil {
 		t.Fatal(err)
 	}
+	return outer, inner, door, cmd.Process.Pid
+}
+
+func end(cmd *exec.Cmd) {
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+}
+
+func TestWhoGoesThroughTheDoorIsLimited(t *testing.T) {
+	_, _, door, agent := nested(t, "door-")
 	function := exec.Command("sh", "-c", "printf 0 >&3 && echo in && exec sleep 1000")
 	function.ExtraFiles = []*os.File{door}
 	ready, err := function.StdoutPipe()
@@ -89,7 +97,7 @@ func TestWhoGoesThroughTheDoorIsLimited(t *testing.T) {
 	if _, err := ready.Read(make([]byte, 2)); err != nil {
 		t.Fatalf("it did not get in: %v", err)
 	}
-	for pid, want := range map[int]bool{function.Process.Pid: true, agent.Process.Pid: false} {
+	for pid, want := range map[int]bool{function.Process.Pid: true, agent: false} {
 		b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
 		if in := strings.Contains(string(b), "/"+functionGroup+"\n"); err != nil || in != want {
 			t.Errorf("process %d is inside: %t, want %t (%v)\n%s", pid, in, want, err, b)
@@ -97,40 +105,8 @@ func TestWhoGoesThroughTheDoorIsLimited(t *testing.T) {
 	}
 }
 
-// TestWhoEatsMoreThanItMayIsKnownToHaveBeenKilledForIt is for machines whose
-// control groups we may write.
 func TestWhoEatsMoreThanItMayIsKnownToHaveBeenKilledForIt(t *testing.T) {
-	outer, err := Make("rouse-test", "hungry-"+strconv.Itoa(os.Getpid()), Limits{Memory: 64 * rouse.MB})
-	if err != nil {
-		t.Skip("control groups cannot be made here: ", err)
-	}
-	defer func() {
-		for _, name := range []string{functionGroup, agentGroup} {
-			_ = os.Remove(filepath.Join(outer.Memory, name))
-		}
-		if err := outer.Remove(); err != nil {
-			t.Error(err)
-		}
-	}()
-	agent := exec.Command("sleep", "1000")
-	if err := agent.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		_ = agent.Process.Kill()
-		_ = agent.Wait()
-	}()
-	if err := outer.Add(agent.Process.Pid); err != nil {
-		t.Fatal(err)
-	}
-	inner, door, err := outer.Nest(agent.Process.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer door.Close()
-	if err := inner.Limit(Limits{Memory: 32 * rouse.MB}); err != nil {
-		t.Fatal(err)
-	}
+	outer, inner, door, agent := nested(t, "hungry-")
 	gauge, err := NewGauge(inner)
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +121,7 @@ func TestWhoEatsMoreThanItMayIsKnownToHaveBeenKilledForIt(t *testing.T) {
 	if !exit.OOM || exit.PeakMemory < 16*rouse.MB || exit.PeakMemory > 33*rouse.MB {
 		t.Errorf("judged %+v", exit)
 	}
-	if pids, err := outer.Tree(); err != nil || len(pids) != 1 || pids[0] != agent.Process.Pid {
-		t.Errorf("processes %v are left, want the agent %d: %v", pids, agent.Process.Pid, err)
+	if pids, err := outer.Tree(); err != nil || len(pids) != 1 || pids[0] != agent {
+		t.Errorf("processes %v are left, want the agent %d: %v", pids, agent, err)
 	}
 }
