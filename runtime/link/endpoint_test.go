@@ -1,7 +1,6 @@
 package link
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -23,15 +22,7 @@ func TestDialReachesTheCodesPort(t *testing.T) {
 			t.Fatalf("got %q", got)
 		}
 		for range 3 {
-			conn, err := o.Dial(soon(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprintln(conn, "hello")
-			if got, err := bufio.NewReader(conn).ReadString('\n'); err != nil || got != "hello\n" {
-				t.Errorf("got %q, %v", got, err)
-			}
-			conn.Close()
+			o.echoes()
 		}
 		if err := o.Process.Kill(soon(t)); err != nil {
 			t.Fatal(err)

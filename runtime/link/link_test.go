@@ -218,6 +218,20 @@ func (o *output) line() string {
 	return strings.TrimSuffix(s, "\n")
 }
 
+// echoes dials the function, which echoes a line.
+func (o *output) echoes() {
+	o.t.Helper()
+	conn, err := o.Dial(soon(o.t))
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintln(conn, "hello")
+	if got, err := bufio.NewReader(conn).ReadString('\n'); err != nil || got != "hello\n" {
+		o.t.Errorf("got %q, %v", got, err)
+	}
+}
+
 func (o *output) wait() rouse.Exit {
 	o.t.Helper()
 	exit, err := o.Process.Wait(soon(o.t))

@@ -1,7 +1,6 @@
 package link
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"os"
@@ -66,15 +65,7 @@ func TestANewHostTakesOverAServer(t *testing.T) {
 			if got := b.Notes()["container"]; got != "abc" {
 				t.Errorf("notes %v", b.Notes())
 			}
-			conn, err := o.Dial(soon(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprintln(conn, "hello")
-			if got, err := bufio.NewReader(conn).ReadString('\n'); err != nil || got != "hello\n" {
-				t.Errorf("got %q, %v", got, err)
-			}
-			conn.Close()
+			o.echoes()
 		}
 		if after := b.descendants(); len(before) != 1 || len(after) != 1 || before[0][:3] != after[0][:3] {
 			t.Errorf("the process was %v and is %v", before, after)
