@@ -196,6 +196,7 @@ func (r *revision) stop(i *instance) {
 		if err == nil {
 			break
 		}
+		r.do(func(s *state, _ time.Time) actions { s.unremoved = err; return actions{} })
 		p.config.Log.Warn("stopping a sandbox failed", "function", r.rev.Function, "instance", i.id, "attempt", attempt, "error", err)
 		select {
 		case <-time.After(backOff(attempt, err)):

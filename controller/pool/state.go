@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"errors"
 	"time"
 
 	"github.com/rousehq/rouse"
@@ -27,6 +28,9 @@ type state struct {
 	lastErr  error     // of the last failed start, until one succeeds
 	retryAt  time.Time // no start before
 	demanded bool      // somebody was refused while backing off
+	// unremoved is why the last sandbox that was to go has not gone: nothing may
+	// start in its place.
+	unremoved error
 	// initFailed says that the last failure was the code's, not the sandbox's.
 	initFailed bool
 	probe      bool // one start for whoever comes next after a back-off
@@ -109,6 +113,9 @@ func (s *state) refusal(now time.Time, w *waiter, headroom func() int) error {
 		}
 	}
 	if s.waiters.len >= s.settings.Queue+covered {
+		if s.unremoved != nil && s.starting == 0 && s.ready() == 0 {
+			return s.unremoved
+		}
 		return throttled(quota, "all instances are busy and the queue is full")
 	}
 	if s.waiters.bytes+w.size > s.settings.QueueBytes && s.waiters.len > 0 {
@@ -182,6 +189,10 @@ func (s *state) failed(now time.Time, i *instance, err error) actions {
 	}
 	s.starting--
 	s.probe = false
+	if i.run > 0 && errors.Is(err, rouse.ErrGone) { // it was to be a restart, and nothing is wrong with the code
+		i.state, i.lost = rouse.Draining, true
+		return s.settle(now, s.stop(i, actions{}))
+	}
 	s.attempted(now, i, err)
 	a, lent := s.lendFailed(now, i, err)
 	err = startError(err)
@@ -275,6 +286,7 @@ func (s *state) gone(now time.Time, i *instance) actions {
 	s.settled(i)
 	i.state = rouse.Gone
 	delete(s.instances, i)
+	s.unremoved = nil
 	return s.settle(now, actions{})
 }
 

@@ -2,7 +2,9 @@ package link
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"syscall"
 
 	"github.com/rousehq/rouse/runtime/wire"
@@ -85,7 +87,11 @@ func (l *Link) tell(m wire.Message, files ...int) error {
 		return l.errGone()
 	default:
 	}
-	return conn.Send(m, files...)
+	err := conn.Send(m, files...)
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+		return errors.Join(l.errGone(), err) // which lost is about to say
+	}
+	return err
 }
 
 // ask says something and blocks until the reply, which brings exactly want

@@ -214,6 +214,24 @@ func TestTerminateKillsWhatDoesNotListen(t *testing.T) {
 	})
 }
 
+func TestWhatIsAskedWhileTheAgentEndsIsAskedOfNobody(t *testing.T) {
+	for range 5 {
+		b := newBox(t, ways()[0])
+		o := b.launch("sh", "-c", "echo ready; exec sleep 1000")
+		o.line()
+		if err := b.agent.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		for err == nil {
+			err = o.Process.Thaw(soon(t))
+		}
+		if !isGone(err) {
+			t.Errorf("thaw: %v", err)
+		}
+	}
+}
+
 func TestTheEndOfTheAgentEndsEverything(t *testing.T) {
 	for _, w := range ways()[:1] { // elsewhere it cannot be killed, or its namespace dies with it
 		b := newBox(t, w)

@@ -161,7 +161,9 @@ func (s *sandbox) Adopt(ctx context.Context) (rouse.RevisionID, rouse.Endpoint, 
 	if s.link == nil {
 		return "", rouse.Endpoint{}, rouse.ErrGone
 	}
-	s.measure(ctx)
+	if err := s.measure(ctx); err != nil {
+		return "", rouse.Endpoint{}, err
+	}
 	if err := s.enter(); err != nil {
 		return "", rouse.Endpoint{}, err
 	}

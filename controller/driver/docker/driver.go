@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/docker/docker/client"
 	"golang.org/x/sys/unix"
@@ -46,6 +47,7 @@ type Driver struct {
 	done      <-chan struct{} // closed by cancel
 	beside    sync.WaitGroup
 	blind     sync.Once     // says that control groups cannot be read
+	sighted   atomic.Bool   // one has been read
 	ending    chan struct{} // holds a token for each container that is ending
 	downloads *downloads
 	cells

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -119,6 +120,44 @@ func TestCheckSaysWhatIsWrongWithAnImage(t *testing.T) {
 	}
 }
 
+// A container that starts while its engine goes away says nothing of what the
+// host may do with others.
+func TestAnEngineThatVanishesDuringAStartFailsThatStartAlone(t *testing.T) {
+	api := engine(t)
+	way := cable(t, strings.TrimPrefix(api.DaemonHost(), "unix://"))
+	t.Setenv("DOCKER_HOST", "unix://"+way.path)
+	w := world(t)
+	importImage(t, api, functionImage, map[string]string{"fn": w.Program}, "ENTRYPOINT [\"/fn\"]")
+	spec := rouse.DefaultSpec()
+	spec.Contract, spec.Artifact.Image = rouse.ContractHTTP, functionImage
+	class := driver.Plain(rouse.NewRevision("f", spec, time.Unix(0, 0)))
+	host := start(t, w, agentProgram(t))
+	defer host.Crash()
+	before, _ := host.Driver.(driver.Crosser).Sockets()
+
+	way.cutBefore(regexp.MustCompile("/containers/[0-9a-f]{64}/json")) // which comes after the start
+	if _, err := host.Driver.Make(t.Context(), class); rouse.CodeOf(err) != rouse.Unavailable {
+		t.Errorf("Make with an engine that vanishes: %v, want Unavailable", err)
+	}
+	if now, why := host.Driver.(driver.Crosser).Sockets(); now != before {
+		t.Errorf("sockets get across by %s from now on: %s", now, why)
+	}
+	way.join()
+	sandbox, err := host.Driver.Make(t.Context(), class)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sandbox.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := host.Driver.Close(); err != nil { // with which it removes what it could not before
+		t.Error(err)
+	}
+	if left := containers(t, api); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
 // line is a way to the engine that can be cut.
 type line struct {
 	path, to string
@@ -126,6 +165,7 @@ type line struct {
 	mu    sync.Mutex
 	open  bool
 	conns map[net.Conn]bool
+	last  *regexp.Regexp // of the request before which it is cut; nil is none
 }
 
 // cable makes a line to the engine's socket.
@@ -171,13 +211,16 @@ func (w *line) carry(near net.Conn) {
 		return
 	}
 	var both sync.WaitGroup
-	for _, ends := range [][2]net.Conn{{near, far}, {far, near}} {
-		both.Go(func() {
-			_, _ = io.Copy(ends[0], ends[1])
-			near.Close()
-			far.Close()
-		})
-	}
+	both.Go(func() {
+		_, _ = io.Copy(near, far)
+		near.Close()
+		far.Close()
+	})
+	both.Go(func() {
+		_, _ = io.Copy(far, requests{near, w})
+		near.Close()
+		far.Close()
+	})
 	both.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -198,4 +241,32 @@ func (w *line) join() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.open = true
+}
+
+// cutBefore cuts the line instead of the next request of that path.
+func (w *line) cutBefore(path *regexp.Regexp) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last = path
+}
+
+// requests are what is said on a connection.
+type requests struct {
+	net.Conn
+	line *line
+}
+
+func (r requests) Read(p []byte) (int, error) {
+	n, err := r.Conn.Read(p)
+	r.line.mu.Lock()
+	over := r.line.last != nil && r.line.last.Match(p[:n])
+	if over {
+		r.line.last = nil
+	}
+	r.line.mu.Unlock()
+	if over {
+		r.line.cut()
+		return 0, io.EOF
+	}
+	return n, err
 }

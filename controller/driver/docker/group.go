@@ -15,32 +15,46 @@ import (
 
 // measure finds the container's control group, and has the kernel spare the
 // agent when memory is short. Where /proc or the group is not the host's, as
-// within another container, exits do not tell of memory.
-func (s *sandbox) measure(ctx context.Context) {
-	err := call(ctx, "inspecting a container", func(ctx context.Context) error {
-		r, err := s.d.api.ContainerInspect(ctx, s.container)
-		if err != nil {
-			return err
-		}
-		s.layer = r.GraphDriver.Data["UpperDir"]
-		group, err := cgroup.Of(r.State.Pid, s.container)
-		if err != nil {
-			return err
-		}
-		// Asked of the engine, a start would fail where the right is missing.
-		_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", r.State.Pid), []byte("-999"), 0)
-		s.pid, s.group = r.State.Pid, group
-		if inner, ok := group.Nested(); ok { // an earlier Rouse made it
-			s.nested, group = &inner, inner
-		}
-		s.gauge, err = cgroup.NewGauge(group)
+// within another container, exits do not tell of memory. That the engine does
+// not answer, or that the container has ended, is an error.
+func (s *sandbox) measure(ctx context.Context) error {
+	var r container.InspectResponse
+	err := call(ctx, "inspecting a container", func(ctx context.Context) (err error) {
+		r, err = s.d.api.ContainerInspect(ctx, s.container)
 		return err
 	})
-	if err != nil && ctx.Err() == nil {
+	if err != nil {
+		return err
+	}
+	s.layer = r.GraphDriver.Data["UpperDir"]
+	err = s.find(r.State.Pid)
+	switch {
+	case err == nil:
+		s.d.sighted.Store(true)
+	case s.d.sighted.Load(): // so it can be seen of those that run
+		return fmt.Errorf("looking for a container's control group: %w", err)
+	default:
 		s.d.blind.Do(func() {
 			s.d.Log.Warn("the memory of sandboxes cannot be read: exits will not say out of memory", "error", err)
 		})
 	}
+	return nil
+}
+
+// find finds the control group of the container's first process.
+func (s *sandbox) find(pid int) error {
+	group, err := cgroup.Of(pid, s.container)
+	if err != nil {
+		return err
+	}
+	// Asked of the engine, a start would fail where the right is missing.
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("-999"), 0)
+	s.pid, s.group = pid, group
+	if inner, ok := group.Nested(); ok { // an earlier Rouse made it
+		s.nested, group = &inner, inner
+	}
+	s.gauge, err = cgroup.NewGauge(group)
+	return err
 }
 
 // nest has the function count in a control group of its own, so that neither

@@ -48,7 +48,9 @@ func (l left) Reclaim(ctx context.Context) (driver.Class, error) {
 		return class, rouse.ErrGone
 	default:
 	}
-	s.measure(ctx)
+	if err := s.measure(ctx); err != nil {
+		return class, err
+	}
 	if err := s.enter(); err != nil {
 		return class, err
 	}

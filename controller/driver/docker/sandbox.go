@@ -93,7 +93,9 @@ func (s *sandbox) make(ctx context.Context, c driver.Class) error {
 	if err != nil {
 		return refused("started", err)
 	}
-	s.measure(ctx)
+	if err := s.measure(ctx); err != nil {
+		return refused("started", err)
+	}
 	if err := s.enter(); err != nil {
 		return err
 	}
