@@ -34,20 +34,31 @@ func findEngine(t *testing.T) *engine {
 	if host, ok := strings.CutPrefix(os.Getenv("DOCKER_HOST"), "unix://"); ok {
 		socket = host
 	}
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-	}}
-	t.Cleanup(transport.CloseIdleConnections)
-	e := &engine{t: t, socket: socket, http: &http.Client{Transport: transport}}
-	resp, err := e.http.Get("http://engine/_ping")
-	switch {
+	e := engineAt(t, socket)
+	switch err := e.ping(); {
 	case err != nil && os.Getenv("CI") != "":
 		t.Fatalf("no Docker engine answers: %v", err)
 	case err != nil:
 		t.Skipf("no Docker engine answers: %v", err)
 	}
-	resp.Body.Close()
 	return e
+}
+
+func engineAt(t *testing.T, socket string) *engine {
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &engine{t: t, socket: socket, http: &http.Client{Transport: transport}}
+}
+
+// ping is nil when the engine answers.
+func (e *engine) ping() error {
+	resp, err := e.http.Get("http://engine/_ping")
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
 }
 
 // call sends a request and returns the answer, which must have one of the statuses.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -95,6 +96,11 @@ func (s *server) ask(name string, o order) reply {
 
 // try is ask for other goroutines than the test's.
 func (s *server) try(name string, o order) (reply, error) {
+	return s.tryUntil(context.Background(), name, o)
+}
+
+// tryUntil is try for a caller who leaves with the end of ctx.
+func (s *server) tryUntil(ctx context.Context, name string, o order) (reply, error) {
 	b, err := json.Marshal(o)
 	if err != nil {
 		return reply{}, err
@@ -103,7 +109,7 @@ func (s *server) try(name string, o order) (reply, error) {
 	if len(b) < 1<<10 { // http functions look here
 		path += "?order=" + url.QueryEscape(string(b))
 	}
-	req, err := http.NewRequest(http.MethodPost, path, strings.NewReader(string(b)))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, path, strings.NewReader(string(b)))
 	if err != nil {
 		return reply{}, err
 	}
