@@ -99,6 +99,9 @@ func (d *daemon) end(s os.Signal) {
 
 // remove ends the engine and what it has left, and complains of that.
 func (d *daemon) remove(t *testing.T) {
+	if len(d.running) > 0 {
+		d.removeForgotten()
+	}
 	d.stop()
 	d.removeShims(t)
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
@@ -119,6 +122,19 @@ func (d *daemon) remove(t *testing.T) {
 	}
 	if err := os.RemoveAll(d.dir); err != nil {
 		t.Error(err)
+	}
+}
+
+// removeForgotten has containerd remove what dockerd forgot when it was stopped
+// while it started a container, with its control groups and its socket.
+func (d *daemon) removeForgotten() {
+	tasks := func(args ...string) []byte {
+		line := []string{"--connect-timeout", "5s", "--timeout", "5s", "--address", d.file("containerd.sock"), "--namespace", "moby", "tasks"}
+		out, _ := exec.Command("ctr", append(line, args...)...).Output() // removeShims looks what is left
+		return out
+	}
+	for id := range strings.FieldsSeq(string(tasks("ls", "--quiet"))) {
+		tasks("delete", "--force", id)
 	}
 }
 
