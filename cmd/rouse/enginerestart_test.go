@@ -16,9 +16,9 @@ import (
 
 const (
 	// tooLong is longer than any call of these tests may take.
-	tooLong = 20 * time.Second
+	tooLong = 40 * time.Second
 	// recovery is how long functions may take to answer once their engine is back.
-	recovery = 15 * time.Second
+	recovery = 30 * time.Second
 )
 
 // crowd calls functions until it is told to go, and looks at what comes of
