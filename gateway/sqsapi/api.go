@@ -118,7 +118,7 @@ type operation func(*api, *request) (any, error)
 func op[In any](do func(*api, *request, *In) (any, error)) operation {
 	return func(a *api, r *request) (any, error) {
 		in := new(In)
-		if err := json.Unmarshal(r.body, in); err != nil {
+		if err := decode(r.body, in); err != nil {
 			return nil, fail("SerializationException", "%s", clip(err.Error()))
 		}
 		return do(a, r, in)
