@@ -30,6 +30,10 @@ func extraOf(d rouse.QueueDefinition) (x extra) {
 }
 
 func (x extra) put(d *rouse.QueueDefinition) {
+	if x == (extra{}) { // as nearly all are, and every request asks
+		d.Extra = nil
+		return
+	}
 	b, err := json.Marshal(x)
 	if err != nil {
 		panic("sqsapi: attributes that cannot be encoded: " + err.Error())

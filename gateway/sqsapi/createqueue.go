@@ -23,7 +23,7 @@ func (a *api) createQueue(r *request, in *createQueueInput) (any, error) {
 	switch {
 	case in.QueueName == "":
 		return nil, missing("QueueName")
-	case in.Attributes["FifoQueue"] == "true" && !fifoName.MatchString(in.QueueName):
+	case in.Attributes["FifoQueue"] == "true" && !(fifo && validName(in.QueueName)):
 		return nil, invalid("The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length.")
 	case !validName(in.QueueName) || fifo && in.Attributes["FifoQueue"] != "true":
 		return nil, invalid("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")

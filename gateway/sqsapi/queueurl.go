@@ -1,19 +1,25 @@
 package sqsapi
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/rousehq/rouse"
 )
 
-var (
-	standardName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,80}$`)
-	fifoName     = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,75}\.fifo$`)
-)
+// longest is how long a queue's name may be.
+const longest = 80
 
 // validName says whether SQS allows a name for a queue.
-func validName(name string) bool { return standardName.MatchString(name) || fifoName.MatchString(name) }
+func validName(name string) bool {
+	base := strings.TrimSuffix(name, ".fifo")
+	for i := range len(base) {
+		c := base[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-') {
+			return false
+		}
+	}
+	return base != "" && len(name) <= longest
+}
 
 // url is where the client finds a queue, by the way on which it came.
 func (a *api) url(r *request, name string) string {

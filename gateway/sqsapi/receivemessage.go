@@ -115,10 +115,13 @@ func (a *api) receive(r *request, q rouse.Queue, attemptID *string, most int, hi
 			return ms, err
 		}
 	}
-	ctx, cancel := context.WithCancel(r.ctx)
-	defer cancel()
-	defer context.AfterFunc(a.Stopping, cancel)()
-	ms, err := a.Messages.Receive(ctx, q.Name, most, hidden, wait)
+	ms, err := a.Messages.Receive(r.ctx, q.Name, most, hidden, 0)
+	if err == nil && len(ms) == 0 && wait > 0 {
+		ctx, cancel := context.WithCancel(r.ctx)
+		defer cancel()
+		defer context.AfterFunc(a.Stopping, cancel)()
+		ms, err = a.Messages.Receive(ctx, q.Name, most, hidden, wait)
+	}
 	switch {
 	case errors.Is(err, context.Canceled) && r.ctx.Err() == nil:
 		return nil, nil // Rouse stops
