@@ -118,7 +118,7 @@ type atWork bool
 func (w atWork) AtWork(time.Time) bool { return bool(w) }
 
 func TestRefillingLeavesTimeToFunctionsAtWork(t *testing.T) {
-	for work, within := range map[atWork]time.Duration{false: 3 * time.Second, true: 3*time.Second + 2*left(time.Second)} {
+	for work, within := range map[atWork]time.Duration{false: 3 * time.Second, true: 3*time.Second + 2*brief(time.Second)} {
 		bubble(t, func(t *testing.T) {
 			inner := &maker{}
 			inner.OnMake = slow(time.Second)
@@ -142,6 +142,30 @@ func TestRefillingLeavesTimeToFunctionsAtWork(t *testing.T) {
 	}
 }
 
+// A few functions in a row find cells; a demand that goes on gets those that
+// functions at work can bear.
+func TestWhatIsLeftToFunctionsAtWorkIsOwedForAWhileOnly(t *testing.T) {
+	const took, makings = time.Second / 10, 1000
+	s := newStock(1)
+	began := time.Now()
+	now, soon := began, 0
+	for range makings {
+		now = now.Add(took)
+		s.rest(now, took)
+		if s.restTill.Sub(now) == brief(took) {
+			soon++
+		}
+		now = s.restTill
+	}
+	least := makings * max(left(took), took+brief(took))
+	if all := now.Sub(began); all < least-credit || all > least+2*credit {
+		t.Errorf("%d cells took %s, want %s at the least but for the %s that may be owed", makings, all, least, credit)
+	}
+	if owes := left(took) > took+brief(took); owes && (soon < int(credit/left(took)) || soon > makings/2) {
+		t.Errorf("%d cells came soon after the one before", soon)
+	}
+}
+
 func TestAStartDoesNotCutShortWhatIsLeftToFunctionsAtWork(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inner := &maker{}
@@ -158,7 +182,7 @@ func TestAStartDoesNotCutShortWhatIsLeftToFunctionsAtWork(t *testing.T) {
 			t.Fatal(err)
 		}
 		started()
-		pass(left(took) - time.Millisecond)
+		pass(brief(took) - time.Millisecond)
 		if n := inner.Made(); n != 1 {
 			t.Errorf("%d cells were made, and the time after the first is not over", n)
 		}

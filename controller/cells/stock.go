@@ -28,6 +28,11 @@ const (
 	// three times as long: so that may be one in a hundred.
 	leave     = 24
 	mostLeave = 5 * time.Second
+	// credit is how much of that may be owed for a while: several functions that
+	// are called for the first time in a row find cells, of which making one costs no
+	// more ahead of need than in it. leastLeave times as long as a cell took is not owed.
+	credit     = 10 * time.Second
+	leastLeave = 2
 )
 
 // look is how often a stock that has all it wants is looked at again, since
@@ -49,6 +54,7 @@ type stock struct {
 	awaited  int       // those who wait for spares
 	refillAt time.Time // for the sake of starts
 	restTill time.Time // for the sake of functions at work
+	owedTill time.Time // when they have had all that was left to them
 	putOff   time.Time // when the next cell is made although some are ending; zero while none is put off
 	failures int       // in a row
 	// reclaiming counts the spares of an earlier process that may come back.
@@ -131,13 +137,23 @@ func (s *stock) started(now time.Time) {
 
 // rest puts the next cell off, since functions are at work and the last one took so long.
 func (s *stock) rest(now time.Time, took time.Duration) {
-	s.restTill = now.Add(left(took))
+	if s.owedTill.Before(now) {
+		s.owedTill = now
+	}
+	s.owedTill = s.owedTill.Add(left(took))
+	s.restTill = now.Add(brief(took))
+	if at := s.owedTill.Add(-credit); s.restTill.Before(at) {
+		s.restTill = at
+	}
 }
 
 // left is for how long functions at work are left alone after a cell that took so long.
 func left(took time.Duration) time.Duration {
 	return min(leave*took/time.Duration(runtime.NumCPU()), mostLeave)
 }
+
+// brief is for how long they are in any case.
+func brief(took time.Duration) time.Duration { return min(leastLeave*took, left(took)) }
 
 // kind finds the spares of a class. Zygotes that nobody asks for any more are
 // forgotten when another kind comes up: there are as many as module sets.

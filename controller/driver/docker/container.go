@@ -3,7 +3,6 @@ package docker
 import (
 	"cmp"
 	"fmt"
-	"strings"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
@@ -75,9 +74,6 @@ func (d *Driver) configuration(s *sandbox, c driver.Class, code, opt string) (*c
 	if c.Caps == rouse.CapsDefault {
 		hostConfig.CapAdd = defaultCaps
 	}
-	for name := range strings.FieldsSeq(sandboxNames) {
-		hostConfig.ExtraHosts = append(hostConfig.ExtraHosts, name+":127.0.0.1")
-	}
 	if c.Network == rouse.NetworkEgress {
 		hostConfig.NetworkMode = egress
 	}
@@ -86,9 +82,7 @@ func (d *Driver) configuration(s *sandbox, c driver.Class, code, opt string) (*c
 	} else {
 		d.relayed(hostConfig)
 	}
-	if hostConfig.NetworkMode == "none" {
-		d.unnetworked(config, hostConfig)
-	}
+	d.name(config, hostConfig)
 	if code != "" {
 		hostConfig.Mounts = append(hostConfig.Mounts, bind(code, taskDir))
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/docker/docker/api/types/container"
 )
@@ -71,10 +72,16 @@ func (d *Driver) nameFile(target string) string {
 	return filepath.Join(d.Data, "names", filepath.Base(target))
 }
 
-// unnetworked changes the configuration of a container that has no network.
-func (d *Driver) unnetworked(c *container.Config, h *container.HostConfig) {
+// name has a container know its names: by files of ours when it has no network,
+// else by those that the engine writes.
+func (d *Driver) name(c *container.Config, h *container.HostConfig) {
+	if h.NetworkMode != "none" {
+		for name := range strings.FieldsSeq(sandboxNames) {
+			h.ExtraHosts = append(h.ExtraHosts, name+":127.0.0.1")
+		}
+		return
+	}
 	c.NetworkDisabled = true
-	h.ExtraHosts = nil
 	for target := range names {
 		h.Mounts = append(h.Mounts, bind(d.nameFile(target), target))
 	}

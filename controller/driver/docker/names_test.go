@@ -3,6 +3,7 @@ package docker
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,8 +54,8 @@ func TestFilesOfNamesAreReplacedUnlessTheyAreRight(t *testing.T) {
 
 func TestWhoHasNoNetworkGetsTheFilesFromUs(t *testing.T) {
 	d := &Driver{Options: Options{Data: "/data"}}
-	c, h := &container.Config{}, &container.HostConfig{ExtraHosts: []string{"sandbox:127.0.0.1"}}
-	d.unnetworked(c, h)
+	c, h := &container.Config{}, &container.HostConfig{NetworkMode: "none"}
+	d.name(c, h)
 	targets := map[string]string{}
 	for _, m := range h.Mounts {
 		targets[m.Target] = m.Source
@@ -64,5 +65,10 @@ func TestWhoHasNoNetworkGetsTheFilesFromUs(t *testing.T) {
 	}
 	if !c.NetworkDisabled || h.ExtraHosts != nil || targets["/etc/hosts"] != "/data/names/hosts" || targets["/etc/resolv.conf"] != "/data/names/resolv.conf" {
 		t.Errorf("%+v, %+v", c, h)
+	}
+	c, h = &container.Config{}, &container.HostConfig{NetworkMode: egress}
+	d.name(c, h)
+	if c.NetworkDisabled || len(h.Mounts) > 0 || !slices.Equal(h.ExtraHosts, []string{"sandbox.localdomain:127.0.0.1", "sandbox:127.0.0.1"}) {
+		t.Errorf("on a network: %+v, %+v", c, h)
 	}
 }
