@@ -230,13 +230,13 @@ func (s *Spec) Validate() error {
 	case s.Image != nil && s.Image.Directory != "" && !strings.HasPrefix(s.Image.Directory, "/"):
 		return Errorf(Invalid, "image_config directory %q: must start with /", Clip(s.Image.Directory))
 	case s.Memory < 16*MB:
-		return Errorf(Invalid, "memory %s: must be at least 16MB", s.Memory)
+		return Errorf(Invalid, "memory %s: must be at least 16MB%s", s.Memory, s.Memory.unitless())
 	case s.Timeout <= 0 || s.Timeout.D() > 24*time.Hour:
 		return Errorf(Invalid, "timeout %s: must be more than 0 and at most 24h", s.Timeout)
 	case s.CPU < 0 || s.CPU > 1024:
 		return Errorf(Invalid, "cpu %g: must be 0 (a share that follows memory) to the host's cores", s.CPU)
 	case s.Tmp < 1*MB:
-		return Errorf(Invalid, "tmp %s: must be at least 1MB", s.Tmp)
+		return Errorf(Invalid, "tmp %s: must be at least 1MB%s", s.Tmp, s.Tmp.unitless())
 	case s.Health != "" && s.Contract != ContractHTTP:
 		return Errorf(Invalid, "health: only contract http has a health path")
 	case s.Health != "" && !strings.HasPrefix(s.Health, "/"):

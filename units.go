@@ -77,6 +77,15 @@ func (b Bytes) String() string {
 	return strconv.FormatInt(int64(b), 10)
 }
 
+// unitless is what a message adds about a number that was perhaps meant in
+// megabytes, as AWS counts memory.
+func (b Bytes) unitless() string {
+	if b <= 0 || b >= 16*KB {
+		return ""
+	}
+	return fmt.Sprintf("; a bare number is bytes, so perhaps %dMB", b)
+}
+
 // Set makes *Bytes a command-line flag's value.
 func (b *Bytes) Set(s string) error { return b.UnmarshalText([]byte(s)) }
 

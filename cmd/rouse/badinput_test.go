@@ -38,6 +38,8 @@ func TestBadDeploymentsAreRefusedAndChangeNothing(t *testing.T) {
 			{[]string{"deploy", "-f", project}, `rouse.yaml:4:5: unknown key "memmory"; did you mean "memory"?`},
 			{append(append([]string{"deploy", "f"}, code...), "--memory", "0"), "at least 16MB"},
 			{append(append([]string{"deploy", "f"}, code...), "--memory", "-1GB"), "at least 16MB"},
+			{append(append([]string{"deploy", "f"}, code...), "--memory", "2048"), "so perhaps 2048MB"},
+			{append(append([]string{"deploy", "f"}, code...), "--tmp", "512"), "so perhaps 512MB"},
 			{append(append([]string{"deploy", "f"}, code...), "--memory", "900000GB"), "memory 900000GB: "},
 			{append(append([]string{"deploy", "f"}, code...), "--cpu", "1000"), "this host has"},
 			{append(append([]string{"deploy", "f"}, code...), "--timeout", "0"), "more than 0"},

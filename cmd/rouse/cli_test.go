@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"maps"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/cmd/rouse/option"
 )
 
@@ -41,6 +43,9 @@ func TestMistakesOnTheCommandLineAreNamed(t *testing.T) {
 		"logs a --tail -1":                    "must not be negative",
 		"scale a --reserved 1 --no-reserved":  "none of the others can be",
 		"scale a --queue many":                "must be a whole number",
+		"scale a --memory 1GB":                "unknown flag --memory; it belongs to the code: rouse deploy takes it",
+		"scale a --idel 1m":                   "unknown flag --idel; did you mean --idle?",
+		"ps a/b":                              `name "a/b"`,
 		"top --every 1ms":                     "at least 50ms",
 		"rm":                                  "rouse: rm takes NAME...; it was given nothing",
 		"ls x":                                "rouse: ls takes no arguments; it was given x",
@@ -85,22 +90,51 @@ func TestAServerThatIsNotThere(t *testing.T) {
 	}
 }
 
+func TestListingsOfNothingSaySo(t *testing.T) {
+	s := serve(t)
+	for _, line := range []string{"ls", "ps", "jobs ls", "schedules ls", "url ls", "keys ls"} {
+		if r := s.rouse(strings.Fields(line)...); r.code != exitDone || r.stdout != "" || r.stderr == "" {
+			t.Errorf("rouse %s: %+v, want words for people alone", line, r)
+		}
+		if r := s.rouse(append(strings.Fields(line), "--json")...); r.code != exitDone || r.stdout != "[]\n" {
+			t.Errorf("rouse %s --json: %+v, want an empty list", line, r)
+		}
+	}
+}
+
+func TestAFailuresStackIsIndentedAsAWhole(t *testing.T) {
+	for name, e := range map[string]*rouse.Error{
+		"trace":  {Message: "bad", Trace: []string{"  File \"app.py\", line 3\n    raise x\n", "last\n"}},
+		"detail": {Message: "bad", Detail: "  File \"app.py\", line 3\n    raise x\n\nlast\n", Trace: []string{"not shown"}},
+	} {
+		var stderr bytes.Buffer
+		(&app{stderr: &stderr}).explain(e)
+		if got := stderr.String(); strings.Contains(got, "not shown") || !strings.Contains(got, "\n        raise x\n") || !strings.HasSuffix(got, "\n    last\n") {
+			t.Errorf("%s:\n%s", name, got)
+		}
+	}
+}
+
 func TestServerMistakesArePassedOn(t *testing.T) {
 	s := serve(t)
 	for line, want := range map[string]string{
 		"deploy f --code " + filepath.Join(built, "function.zip") + " --runtime python9": `runtime "python9"`,
-		"deploy f --code " + built + "/nowhere --runtime provided":                       "no such file",
+		"deploy f --code " + built + "/nowhere --runtime provided":                       "code " + built + "/nowhere: no such file",
 		"deploy f --code " + filepath.Join(built, agentName) + " --runtime provided":     "must be a folder or a .zip archive",
 		"deploy f --code testdata --runtime provided":                                    "no file bootstrap",
 		"deploy f --image nobody/nothing":                                                "cannot run images",
 		"deploy f --model " + built:                                                      "is a folder",
+		"deploy f --model nowhere.onnx":                                                  "model nowhere.onnx: no such file",
+		"ps nobody":                                                                      `function "nobody" does not exist`,
+		"url ls nobody":                                                                  `function "nobody" does not exist`,
+		"jobs ls nobody":                                                                 `function "nobody" does not exist`,
 		"deploy f --code x --runtime provided --env-file nowhere":                        "nowhere",
-		"invoke nobody":             `function "nobody" does not exist`,
-		"logs nobody":               `function "nobody" does not exist`,
-		"scale nobody --queue 1":    `function "nobody" does not exist`,
-		"rm nobody":                 `function "nobody" does not exist`,
-		"deploy -f nowhere.yaml":    "nowhere.yaml",
-		"invoke nobody -d @nowhere": "nowhere",
+		"invoke nobody":                                                                  `function "nobody" does not exist`,
+		"logs nobody":                                                                    `function "nobody" does not exist`,
+		"scale nobody --queue 1":                                                         `function "nobody" does not exist`,
+		"rm nobody":                                                                      `function "nobody" does not exist`,
+		"deploy -f nowhere.yaml":                                                         "nowhere.yaml",
+		"invoke nobody -d @nowhere":                                                      "nowhere",
 	} {
 		r := s.rouse(strings.Fields(line)...)
 		if r.code == exitDone || !strings.Contains(r.stderr, want) {

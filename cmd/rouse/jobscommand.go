@@ -71,6 +71,11 @@ func (a *app) jobsList() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(jobs) == 0 && f.Function != "" {
+				if _, err := c.Function(cmd.Context(), f.Function); err != nil {
+					return err
+				}
+			}
 			if *asJSON {
 				return printJSON(a.stdout, jobs)
 			}

@@ -2,13 +2,16 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/rousehq/rouse"
+	"github.com/rousehq/rouse/cmd/rouse/client"
 	"github.com/rousehq/rouse/gateway/adminapi"
 )
 
@@ -22,23 +25,20 @@ func (a *app) lsCommand() *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := a.client()
-		if err != nil {
-			return usageError{plain(err)}
-		}
-		defer c.Close()
-		fns, err := c.Functions(cmd.Context())
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return printJSON(a.stdout, fns)
-		}
-		if len(fns) == 0 {
-			fmt.Fprintln(a.stderr, "No functions yet. rouse deploy --help shows how to make one.")
-			return nil
-		}
-		return printFunctions(a.stdout, time.Now(), fns)
+		return a.connected(func(c *client.Client) error {
+			fns, err := c.Functions(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return printJSON(a.stdout, fns)
+			}
+			if len(fns) == 0 {
+				fmt.Fprintln(a.stderr, "No functions yet. rouse deploy --help shows how to make one.")
+				return nil
+			}
+			return printFunctions(a.stdout, time.Now(), fns)
+		})
 	}
 	return cmd
 }
@@ -82,42 +82,48 @@ func (a *app) psCommand() *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := a.client()
-		if err != nil {
-			return usageError{plain(err)}
+		if len(args) == 1 {
+			return a.onFunction(args[0], func(c *client.Client, name rouse.FunctionName) error {
+				return a.ps(cmd.Context(), c, name, *asJSON)
+			})
 		}
-		defer c.Close()
-		all, err := c.Instances(cmd.Context())
-		if err != nil {
-			return err
-		}
-		list := []rouse.Instance{}
-		for _, i := range all {
-			if len(args) == 0 || string(i.Function) == args[0] {
-				list = append(list, i)
-			}
-		}
-		if *asJSON {
-			return printJSON(a.stdout, list)
-		}
-		if len(list) == 0 {
-			fmt.Fprintln(a.stderr, "Nothing runs; functions start when they are called.")
-		} else if err := printInstances(a.stdout, time.Now(), list); err != nil {
-			return err
-		}
-		if len(args) > 0 {
-			return nil
-		}
-		status, err := c.Status(cmd.Context())
-		if err != nil {
-			return err
-		}
-		if status.Cells != nil {
-			fmt.Fprintf(a.stderr, "Functions start from %s.\n", cellsText(status.Cells))
-		}
-		return nil
+		return a.connected(func(c *client.Client) error { return a.ps(cmd.Context(), c, "", *asJSON) })
 	}
 	return cmd
+}
+
+// ps lists the instances of one function; without a name those of all, and what
+// functions start from.
+func (a *app) ps(ctx context.Context, c *client.Client, name rouse.FunctionName, asJSON bool) error {
+	list, err := c.Instances(ctx)
+	if err != nil {
+		return err
+	}
+	list = slices.DeleteFunc(list, func(i rouse.Instance) bool { return name != "" && i.Function != name })
+	if len(list) == 0 && name != "" {
+		if _, err := c.Function(ctx, name); err != nil {
+			return err
+		}
+	}
+	if asJSON {
+		return printJSON(a.stdout, list)
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(a.stderr, "Nothing runs; functions start when they are called.")
+	} else if err := printInstances(a.stdout, time.Now(), list); err != nil {
+		return err
+	}
+	if name != "" {
+		return nil
+	}
+	status, err := c.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if status.Cells != nil {
+		fmt.Fprintf(a.stderr, "Functions start from %s.\n", cellsText(status.Cells))
+	}
+	return nil
 }
 
 // cellsText says in words what functions start from.

@@ -138,11 +138,10 @@ func (a *app) explain(err error) {
 	}
 	fmt.Fprintf(a.stderr, "rouse: %s\n", message)
 	detail := strings.TrimSpace(e.Detail)
-	if detail == "" { // the log has the stack already
-		for _, line := range e.Trace {
-			fmt.Fprintf(a.stderr, "    %s\n", strings.TrimRight(line, "\n"))
-		}
-	} else {
+	if detail == "" { // a detail is the log, which has the stack already
+		detail = strings.TrimRight(strings.Join(e.Trace, "\n"), "\n")
+	}
+	if detail != "" {
 		fmt.Fprintf(a.stderr, "    %s\n", strings.ReplaceAll(detail, "\n", "\n    "))
 	}
 	if hint := hint(e); hint != "" {
@@ -157,6 +156,8 @@ func hint(e *rouse.Error) string {
 		return "Start one with rouse serve, or name another with --server or ROUSE_SERVER."
 	case e.Code == rouse.NotFound && strings.HasPrefix(e.Message, "function ") && strings.HasSuffix(e.Message, "does not exist"):
 		return "rouse ls lists the functions."
+	case e.Type == "Runtime.ImportModuleError":
+		return "Packages that the code imports have to lie in its folder: pip install -r requirements.txt -t FOLDER, or npm install."
 	case e.Code == rouse.Unauthorized:
 		return "Set ROUSE_TOKEN to a key, written as ID:SECRET; the server's first lies in its data folder, in first-key."
 	case e.Code == rouse.Internal:

@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -28,6 +30,7 @@ func (a *app) scaleCommand() *cobra.Command {
 	option.Flags(cmd.Flags(), &fn, &project.Scaling{})
 	unlimited := cmd.Flags().Bool("no-reserved", false, "lift the limit of --reserved")
 	cmd.MarkFlagsMutuallyExclusive("reserved", "no-reserved")
+	cmd.SetFlagErrorFunc(scaleFlagError)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.onFunction(args[0], func(c *client.Client, name rouse.FunctionName) error {
 			patch := make(map[string]any)
@@ -54,6 +57,15 @@ func (a *app) scaleCommand() *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+// scaleFlagError sends those to rouse deploy who give scale what makes a new revision.
+func scaleFlagError(cmd *cobra.Command, err error) error {
+	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if unknown && slices.ContainsFunc(option.Fields(&project.Function{}), func(f option.Field) bool { return f.Flag() == name }) {
+		return usagef("unknown flag --%s; it belongs to the code: rouse deploy takes it", name)
+	}
+	return flagError(cmd, err)
 }
 
 func (a *app) printSettings(s rouse.Settings) error {

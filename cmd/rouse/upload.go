@@ -3,7 +3,9 @@ package main
 import (
 	"archive/zip"
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -32,8 +34,10 @@ func (d deployer) upload(ctx context.Context, dir string, fn project.Named, show
 	}
 	info, err := os.Stat(path)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return rouse.Artifact{}, rouse.Errorf(rouse.Invalid, "model %s: no such file", what)
 	case err != nil:
-		return rouse.Artifact{}, rouse.Errorf(rouse.Invalid, "%v", err)
+		return rouse.Artifact{}, rouse.Errorf(rouse.Invalid, "model: %v", err)
 	case info.IsDir():
 		return rouse.Artifact{}, rouse.Errorf(rouse.Invalid, "model %s: is a folder; name the ONNX file", what)
 	}
@@ -60,6 +64,8 @@ func (d deployer) uploadLayers(ctx context.Context, dir string, fn project.Named
 func (d deployer) uploadTree(ctx context.Context, field, what, path string, sent func(int64)) (adminapi.Artifact, error) {
 	info, err := os.Stat(path)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return adminapi.Artifact{}, rouse.Errorf(rouse.Invalid, "%s %s: no such file or folder", field, what)
 	case err != nil:
 		return adminapi.Artifact{}, rouse.Errorf(rouse.Invalid, "%s: %v", field, err)
 	case info.IsDir():

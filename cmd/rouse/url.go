@@ -12,6 +12,7 @@ import (
 
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/cmd/rouse/client"
+	"github.com/rousehq/rouse/gateway/adminapi"
 	"github.com/rousehq/rouse/gateway/lambdaapi"
 )
 
@@ -146,6 +147,10 @@ func (a *app) urlList() *cobra.Command {
 			if *asJSON {
 				return printJSON(a.stdout, list)
 			}
+			if len(list) == 0 {
+				fmt.Fprintln(a.stderr, "No URLs yet. rouse url create NAME makes one.")
+				return nil
+			}
 			t := newTable(a.stdout, "FUNCTION", "AUTH", "ANSWERS", "CORS", "URL")
 			for _, u := range list {
 				answers, origins := "buffered", "-"
@@ -169,9 +174,15 @@ func urls(ctx context.Context, c *client.Client, names []string) ([]listedURL, e
 	if err != nil {
 		return nil, err
 	}
+	if len(names) > 0 {
+		fns = slices.DeleteFunc(fns, func(fn adminapi.FunctionView) bool { return string(fn.Name) != names[0] })
+		if len(fns) == 0 {
+			return nil, rouse.Errorf(rouse.NotFound, "function %q does not exist", names[0])
+		}
+	}
 	list := []listedURL{}
 	for _, fn := range fns {
-		if fn.Lambda == nil || len(names) > 0 && string(fn.Name) != names[0] {
+		if fn.Lambda == nil {
 			continue
 		}
 		for _, alias := range slices.Sorted(maps.Keys(fn.Lambda.URLs)) {

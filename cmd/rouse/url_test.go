@@ -41,8 +41,9 @@ func TestURLsAreMadeOnTheCommandLine(t *testing.T) {
 	if text := s.must("url", "ls", "f"); !strings.Contains(text, "f:live") || !strings.Contains(text, "aws-iam") || !strings.Contains(text, "streamed") || !strings.Contains(text, at) {
 		t.Errorf("%s", text)
 	}
-	if text := s.must("url", "ls", "nobody"); strings.Contains(text, at) {
-		t.Errorf("of another: %s", text)
+	s.deploy("g")
+	if r := s.rouse("url", "ls", "g"); r.code != exitDone || r.stdout != "" {
+		t.Errorf("of another: %+v", r)
 	}
 
 	same := strings.TrimSpace(s.must("url", "create", "f", "--replace", "--cors", "https://a.example", "--cors-methods", "PUT", "--cors-max-age", "1h"))

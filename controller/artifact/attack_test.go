@@ -48,6 +48,7 @@ func TestHostileArchivesAreRefused(t *testing.T) {
 		"folder then file":     {[]item{{"a/b", 0o644, "x"}, {"a", 0o644, "y"}}, rouse.Invalid, "twice"},
 		"link out":             {[]item{{"l", sym, "../../etc/passwd"}}, rouse.Invalid, `"l": a link to "../../etc/passwd", which leads out`},
 		"absolute link":        {[]item{{"l", sym, "/etc/passwd"}}, rouse.Invalid, "leads out"},
+		"link to such a link":  {[]item{{"m/l", sym, "/usr/bin/x"}, {"k", sym, "m/l"}}, rouse.Invalid, `"k": a link to "m/l", which leads by "m/l" to "/usr/bin/x", out of the code's folder`},
 		"link to nothing":      {[]item{{"l", sym, "none"}}, rouse.Invalid, "is not there"},
 		"link to itself":       {[]item{{"l", sym, "l"}}, rouse.Invalid, "never ends"},
 		"link through a file":  {[]item{{"f", 0o644, "x"}, {"l", sym, "f/../f"}}, rouse.Invalid, "goes through a file"},

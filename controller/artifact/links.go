@@ -37,8 +37,10 @@ func (t *tree) resolves(name string) error {
 		switch {
 		case !ok:
 			return refuse("is not there")
-		case e.kind == link && strings.HasPrefix(e.target, "/"):
+		case e.kind == link && strings.HasPrefix(e.target, "/") && next == name:
 			return refuse("leads out of the code's folder; make it relative")
+		case e.kind == link && strings.HasPrefix(e.target, "/"):
+			return refuse("leads by " + quote(next) + " to " + quote(e.target) + ", out of the code's folder")
 		case e.kind == link:
 			if followed++; followed > maxLinks {
 				return refuse("never ends")

@@ -36,7 +36,7 @@ func checkHandler(dir string, spec rouse.Spec) error {
 func checkPython(dir, handler string) error {
 	i := strings.LastIndexByte(handler, '.')
 	if i <= 0 || i == len(handler)-1 {
-		return rouse.Errorf(rouse.Invalid, "handler %q: write it as MODULE.FUNCTION, like app.handler", handler)
+		return notWritten(handler, "MODULE.FUNCTION, like app.handler")
 	}
 	module := strings.ReplaceAll(handler[:i], ".", "/")
 	if err := local(handler, module); err != nil {
@@ -58,7 +58,7 @@ func checkNode(dir, handler string) error {
 	folder, base := path.Split(handler)
 	module, function, found := strings.Cut(base, ".")
 	if !found || module == "" || function == "" {
-		return rouse.Errorf(rouse.Invalid, "handler %q: write it as FILE.FUNCTION, like index.handler", handler)
+		return notWritten(handler, "FILE.FUNCTION, like index.handler")
 	}
 	module = folder + module
 	if err := local(handler, module); err != nil {
@@ -70,6 +70,14 @@ func checkNode(dir, handler string) error {
 		}
 	}
 	return rouse.Errorf(rouse.Invalid, "handler %q: the code has none of %s.js, %s.mjs and %s.cjs; %s", handler, module, module, module, contents(dir))
+}
+
+// notWritten is about a handler that is missing or has not its runtime's form.
+func notWritten(handler, form string) error {
+	if handler == "" {
+		return rouse.Errorf(rouse.Invalid, "handler: missing; write it as %s", form)
+	}
+	return rouse.Errorf(rouse.Invalid, "handler %q: write it as %s", handler, form)
 }
 
 func checkBootstrap(dir string) error {

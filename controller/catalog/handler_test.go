@@ -48,7 +48,7 @@ func TestTheHandlersFileMustBeInTheCode(t *testing.T) {
 		{lambda, "python3.11", "app.handler", []string{"app/other.py"}, "neither app.py nor app/__init__.py"},
 		{lambda, "python3.11", "app*.handler", []string{"app1.py"}, "neither"},
 		{lambda, "python3.11", "app", []string{"app.py"}, "MODULE.FUNCTION"},
-		{lambda, "python3.11", "", []string{"app.py"}, "MODULE.FUNCTION"},
+		{lambda, "python3.11", "", []string{"app.py"}, "handler: missing; write it as MODULE.FUNCTION"},
 		{lambda, "python3.11", "/etc/app.handler", nil, "inside the code"},
 		{lambda, "nodejs20.x", "index.handler", []string{"index.mjs"}, ""},
 		{lambda, "nodejs20.x", "dist/index.handler", []string{"dist/index.cjs"}, ""},

@@ -70,7 +70,7 @@ func (k *Keys) Secret(id string) (secret string, ok bool) {
 func (k *Keys) All() []rouse.Key {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	list := slices.Clone(k.keys)
+	list := append([]rouse.Key{}, k.keys...) // JSON wants a list, if an empty one
 	for i := range list {
 		list[i].Secret = ""
 	}

@@ -13,7 +13,7 @@ import (
 // deployments name it.
 func (a *api) upload(c *gateway.Call) error {
 	if c.Request.ContentLength > int64(a.MaxUpload) {
-		return gateway.TooLarge(a.MaxUpload)
+		return uploadTooLarge(a.MaxUpload)
 	}
 	body := &archive{call: c, control: http.NewResponseController(c.Writer), limit: a.MaxUpload, left: int64(a.MaxUpload)}
 	artifact, err := a.Uploads.AddZip(c.Request.Context(), body)
@@ -24,6 +24,10 @@ func (a *api) upload(c *gateway.Call) error {
 		return err
 	}
 	return reply(c, http.StatusCreated, artifact)
+}
+
+func uploadTooLarge(most rouse.Bytes) error {
+	return rouse.Errorf(rouse.TooLarge, "code: over the limit of %s, packed; rouse serve --max-code sets it", most)
 }
 
 // archive reads an upload within its limit and, so that a stalled client ends,
@@ -46,7 +50,7 @@ func (r *archive) Read(p []byte) (int, error) {
 	r.control.SetReadDeadline(time.Now().Add(slowBody)) //nolint:errcheck // what cannot do it has no client
 	n, err := r.call.Request.Body.Read(p)
 	if r.left -= int64(n); r.left < 0 {
-		r.err = gateway.TooLarge(r.limit)
+		r.err = uploadTooLarge(r.limit)
 		return n - 1, r.err
 	}
 	if err != nil && err != io.EOF {

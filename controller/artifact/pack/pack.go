@@ -25,8 +25,8 @@ type Packed struct {
 // epoch is the zip format's first moment; times in archives would make equal code differ.
 var epoch = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Dir writes the folder to w, without what its IgnoreFile names. Symbolic links
-// stay links. It blocks on the disk and on w. Errors are Invalid when the
+// Dir writes the folder to w, without what its IgnoreFile names and without
+// virtual environments. Symbolic links stay links. It blocks on the disk and on w. Errors are Invalid when the
 // folder or a file in it cannot be packed, or w's.
 func Dir(ctx context.Context, w io.Writer, dir string) (Packed, error) {
 	root, err := os.OpenRoot(dir)
@@ -54,9 +54,9 @@ func Dir(ctx context.Context, w io.Writer, dir string) (Packed, error) {
 			return nil
 		case !fs.ValidPath(name):
 			return rouse.Errorf(rouse.Invalid, "code: the name %q is not UTF-8", name)
-		case ignored.match(name, d.IsDir()) && d.IsDir():
+		case d.IsDir() && (ignored.match(name, true) || isEnvironment(root, name)):
 			return fs.SkipDir
-		case ignored.match(name, d.IsDir()):
+		case ignored.match(name, false):
 			return nil
 		}
 		return p.add(name, d)
@@ -65,6 +65,13 @@ func Dir(ctx context.Context, w io.Writer, dir string) (Packed, error) {
 		return Packed{}, err
 	}
 	return p.packed, p.zip.Close()
+}
+
+// isEnvironment says whether a folder is a virtual environment of Python's. One
+// holds paths of the machine that it was made on and runs nowhere else.
+func isEnvironment(root *os.Root, folder string) bool {
+	info, err := root.Lstat(path.Join(folder, "pyvenv.cfg"))
+	return err == nil && info.Mode().IsRegular()
 }
 
 type packer struct {

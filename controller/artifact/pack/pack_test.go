@@ -80,6 +80,7 @@ func TestWhatIsIgnoredIsNotPacked(t *testing.T) {
 		want   []string
 	}{
 		"nothing said": {"", []string{"a.py", "a.pyc", "__pycache__/a.pyc", ".git/config", "lib/.DS_Store", "lib/.git/x"}, []string{"a.py", "lib/"}},
+		"environments": {"", []string{"a.py", ".venv/pyvenv.cfg", ".venv/lib/x.py", "d/env/pyvenv.cfg", "d/pyvenv.cfg/x"}, []string{"a.py", "d/", "d/pyvenv.cfg/", "d/pyvenv.cfg/x"}},
 		"taken back":   {"!*.pyc", []string{"a.pyc"}, []string{"a.pyc"}},
 		"by name":      {"*.log\nsecret", []string{"a", "x.log", "d/y.log", "d/secret/z"}, []string{"a", "d/"}},
 		"anchored":     {"/data\ndocs/*.md", []string{"data", "d/data", "docs/a.md", "docs/b/c.md", "e/docs/x.md"}, []string{"d/", "d/data", "docs/", "docs/b/", "docs/b/c.md", "e/", "e/docs/", "e/docs/x.md"}},
