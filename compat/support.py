@@ -142,14 +142,18 @@ def http(method, path, body=b"", **headers):
         return e.code, e.headers, e.read()
 
 
-def aws(*words, check=True, key=KEY):
+# The AWS CLI's two major versions: they parse, sign and print with code of their own.
+AWS_CLI = {1: [sys.executable, "-m", "awscli"], 2: [os.environ["ROUSE_AWS_CLI2"]]}
+
+
+def aws(*words, check=True, key=KEY, version=1):
     """One command line of the AWS CLI, with its output as JSON where it is some."""
     id, secret = key.split(":")
     env = dict(os.environ, AWS_ENDPOINT_URL=ENDPOINT, AWS_DEFAULT_REGION=REGION, AWS_ACCESS_KEY_ID=id, AWS_SECRET_ACCESS_KEY=secret,
                AWS_MAX_ATTEMPTS="1", AWS_PAGER="", AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
-    if words[0] == "sqs":
-        words += ("--endpoint-url", ENDPOINT)  # for this service version 1 knows no other way
-    done = subprocess.run([sys.executable, "-m", "awscli", *words], env=env, capture_output=True, text=True, timeout=120)
+    if words[0] == "sqs" and version == 1:
+        words += ("--endpoint-url", ENDPOINT)  # for this service it knows no other way
+    done = subprocess.run([*AWS_CLI[version], *words], env=env, capture_output=True, text=True, timeout=120)
     if check and done.returncode != 0:
         raise AssertionError(f"aws {' '.join(words)}: {done.returncode}\n{done.stderr}")
     if not check:

@@ -27,6 +27,15 @@ fi
 python=$(python311) || die "the suite needs Python 3.11 with pip"
 
 clients=$(installed clients-boto3-1.44.5 pip boto3==1.44.5 awscli==1.46.3) || die "boto3 and the AWS CLI cannot be installed"
+# Version 2 of the AWS CLI is in no registry by itself, but within a layer for Lambda.
+aws_cli2() {
+  pip --no-deps aws-cdk-asset-awscli-v2==2.0.198
+  tar -xzf aws_cdk/asset_awscli_v2/_jsii/*.tgz package/lib/layer.zip
+  "$python" -m zipfile -e package/lib/layer.zip .
+  rm -r aws_cdk* package
+  chmod +x awscli/v2/*/dist/aws
+}
+ROUSE_AWS_CLI2=$(installed awscli-2.38.5 aws_cli2)/awscli/v2/2.38.5/dist/aws || die "version 2 of the AWS CLI cannot be installed"
 ROUSE_AWSLAMBDARIC=$(installed awslambdaric-4.2.2 pip awslambdaric==4.2.2) || die "awslambdaric cannot be installed"
 # It builds a C++ addon, for which not every machine has the tools.
 ROUSE_NODE_RIC=
@@ -35,7 +44,7 @@ if command -v npm autoreconf automake libtoolize cmake g++ | [ "$(wc -l)" = 6 ];
 else
   say "aws-lambda-ric is left out: building it needs npm, autoconf, automake, libtool, cmake and g++"
 fi
-export ROUSE_AWSLAMBDARIC ROUSE_NODE_RIC
+export ROUSE_AWSLAMBDARIC ROUSE_NODE_RIC ROUSE_AWS_CLI2
 
 make -s build
 [[ " ${drivers[*]} " != *" docker "* ]] || images/build.sh
