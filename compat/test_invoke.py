@@ -131,8 +131,9 @@ class Invoke(Suite):
 
     def test_bad_invocations(self):
         self.create()
-        with self.assertRaisesRegex(ClientError, r"InvalidRequestContentException\).*: Could not parse request body into json: Could not parse payload into json: "):
-            self.c.invoke(FunctionName=self.name, Payload="{")
+        self.refused("InvalidRequestContentException", 400, "Could not parse request body into json: Could not parse payload into json: Unexpected character ('c' (code 99)): "
+                     "was expecting double-quote to start field name\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: 2]",
+                     self.c.invoke, FunctionName=self.name, Payload="{client_id:1}")
         with self.assertRaisesRegex(ClientError, r"InvalidRequestContentException\).*: Client context must be a valid Base64-encoded JSON object."):
             self.c.invoke(FunctionName=self.name, ClientContext="%%")
         self.unlike("Value 'Never' at 'invocationType' failed to satisfy constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]",

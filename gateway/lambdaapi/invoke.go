@@ -2,13 +2,13 @@ package lambdaapi
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/gateway"
@@ -235,8 +235,8 @@ func (a *api) event(c *gateway.Call) (*rouse.Event, error) {
 	switch {
 	case len(payload) == 0:
 		payload = emptyEvent
-	case !rawjson.Valid(payload):
-		return nil, unparsable("Could not parse payload into json: " + clip(jsonProblem(payload)))
+	case !rawjson.Valid(payload) || !utf8.Valid(payload):
+		return nil, unparsable("Could not parse payload into json: " + jsonProblem(payload))
 	}
 	h := c.Request.Header
 	ev := &rouse.Event{ID: c.ID, Payload: payload, ARN: a.Place.ARN(c.Ref.Name, c.Ref.Qualifier), TraceID: h.Get("X-Amzn-Trace-Id")}
@@ -261,11 +261,3 @@ func (a *api) event(c *gateway.Call) (*rouse.Event, error) {
 
 // emptyEvent is what a function is given when its caller gives nothing.
 var emptyEvent = []byte("{}")
-
-func jsonProblem(payload []byte) string {
-	var v any
-	if err := json.Unmarshal(payload, &v); err != nil {
-		return err.Error()
-	}
-	return "unexpected end"
-}
