@@ -160,8 +160,6 @@ func hint(e *rouse.Error) string {
 		return "Packages that the code imports have to lie in its folder: pip install -r requirements.txt -t FOLDER, or npm install."
 	case e.Code == rouse.Unauthorized:
 		return "Set ROUSE_TOKEN to a key, written as ID:SECRET; the server's first lies in its data folder, in first-key."
-	case e.Code == rouse.Internal:
-		return "The server's log has the details."
 	}
 	return ""
 }

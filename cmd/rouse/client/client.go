@@ -129,7 +129,11 @@ func readError(resp *http.Response) error {
 	return asError(*envelope.Error)
 }
 
+// asError names the request of an internal error, which only the log explains.
 func asError(body adminapi.ErrorBody) error {
+	if body.Code == rouse.Internal && body.RequestID != "" {
+		body.Message += ", " + body.RequestID
+	}
 	return &rouse.Error{Code: body.Code, Message: body.Message, Detail: body.Detail, Type: body.Type, Trace: body.Trace}
 }
 

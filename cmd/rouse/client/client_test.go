@@ -109,6 +109,13 @@ func TestAnUploadThatTheServerRefusesEarlyIsItsError(t *testing.T) {
 	}
 }
 
+func TestAnInternalErrorNamesItsRequest(t *testing.T) {
+	c := against(t, answer(500, `{"error":{"code":"internal","message":"look under this request id","request_id":"abc-1"}}`))
+	if _, err := c.Functions(t.Context()); rouse.CodeOf(err) != rouse.Internal || !strings.Contains(err.Error(), "this request id, abc-1") {
+		t.Error(err)
+	}
+}
+
 type neverEnding struct{}
 
 func (neverEnding) Read(p []byte) (int, error) { return len(p), nil }

@@ -173,10 +173,18 @@ func (s *Space) replace(fresh *bbolt.DB, path string) error {
 	if err := fresh.Sync(); err != nil {
 		return err
 	}
+	opened, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if err := inPlace(s.path, s.opened); err != nil {
+		return err // not over somebody else's file
+	}
 	if err := os.Rename(path, s.path); err != nil {
 		return err
 	}
 	fresh.NoSync = false
+	s.opened = opened
 	s.mu.Lock()
 	old := s.db
 	s.db = fresh

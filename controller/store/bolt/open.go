@@ -61,7 +61,11 @@ func Open(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, path: path}
+	opened, err := os.Stat(path)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	s := &Store{db: db, path: path, opened: opened}
 	s.group = newGroup(s.update)
 	if err := s.update(func(tx *bbolt.Tx) error { return prepare(tx, definitions) }); err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -46,9 +46,12 @@ type Space struct {
 
 	compacting sync.Mutex // one at a time; taken before the group's turn
 
-	mu    sync.RWMutex // readers of db; written when a compacted file takes its place
-	db    *bbolt.DB
-	dirty map[string]struct{} // keys changed since a compaction began; only whoever has the group's turn uses it
+	mu sync.RWMutex // readers of db; written when a compacted file takes its place
+	db *bbolt.DB
+
+	// Only whoever has the group's turn uses these.
+	opened os.FileInfo         // db's file
+	dirty  map[string]struct{} // keys changed since a compaction began
 }
 
 const (
@@ -74,7 +77,11 @@ func OpenSpace(path string, o SpaceOptions) (*Space, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Space{db: db, path: path, o: o, syncDir: syncDir}
+	opened, err := os.Stat(path)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	s := &Space{db: db, opened: opened, path: path, o: o, syncDir: syncDir}
 	s.group = newGroup(s.update)
 	if err := s.group.do(context.Background(), func(tx *bbolt.Tx) error { return prepare(tx, events) }); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -175,6 +182,9 @@ func (s *Space) View(ctx context.Context, read func(store.Reader) error) error {
 // update is called by whoever has the group's turn, and so is the only one that
 // could replace db.
 func (s *Space) update(write func(*bbolt.Tx) error) error {
+	if err := inPlace(s.path, s.opened); err != nil {
+		return err
+	}
 	began := time.Now()
 	stats := s.db.Stats()
 	s.db.NoFreelistSync = stats.FreePageN+stats.PendingPageN > mostFree

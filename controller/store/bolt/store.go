@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"os"
 
 	"go.etcd.io/bbolt"
 
@@ -16,9 +17,10 @@ var _ store.Store = (*Store)(nil)
 
 // Store is an open file. Make one with Open.
 type Store struct {
-	db    *bbolt.DB
-	path  string
-	group *group
+	db     *bbolt.DB
+	path   string
+	opened os.FileInfo // what was at path when it was opened
+	group  *group
 }
 
 var (
@@ -182,6 +184,9 @@ func (s *Store) view(ctx context.Context, read func(*bbolt.Tx) error) error {
 }
 
 func (s *Store) update(write func(*bbolt.Tx) error) error {
+	if err := inPlace(s.path, s.opened); err != nil {
+		return err
+	}
 	return explain(s.path, guard(func() error { return s.db.Update(write) }))
 }
 
