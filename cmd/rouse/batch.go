@@ -102,6 +102,9 @@ func (a *app) batch(ctx context.Context, c *client.Client, ref rouse.Ref, files 
 		var public *rouse.Error
 		errors.As(err, &public)
 		return rouse.Errorf(rouse.Conflict, "%s: %s", files.output, public.Message)
+	case errors.Is(err, context.Canceled) && files.output != "-":
+		fmt.Fprintln(a.stderr, "The same command goes on with the items that have no result yet.")
+		return err
 	case err != nil:
 		return err
 	case counts.Failed > 0 && files.failuresFile() != "":

@@ -25,6 +25,19 @@ func isTerminal(w io.Writer) bool {
 	return err == nil
 }
 
+// terminalSize is how much a terminal shows; 0 where that cannot be told.
+func terminalSize(w io.Writer) (rows, columns int) {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0, 0
+	}
+	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return 0, 0
+	}
+	return int(size.Row), int(size.Col)
+}
+
 // jsonFlag adds --json to a listing.
 func jsonFlag(cmd *cobra.Command) *bool {
 	return cmd.Flags().Bool("json", false, "print JSON")

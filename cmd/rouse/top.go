@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,7 +50,8 @@ func (a *app) topCommand() *cobra.Command {
 				return err
 			}
 			const homeAndClear = "\x1b[H\x1b[2J"
-			fmt.Fprint(a.stdout, homeAndClear+screen)
+			rows, columns := terminalSize(a.stdout)
+			fmt.Fprint(a.stdout, homeAndClear+fit(screen, rows, columns))
 			select {
 			case <-ticker.C:
 			case <-ctx.Done():
@@ -82,17 +84,33 @@ func look(ctx context.Context, c *client.Client) (string, error) {
 	}
 	fmt.Fprintf(&b, "%s  driver %s  functions %d  instances %s  in flight %d  waiting %d  memory %s\n",
 		c.Server(), status.Driver, status.Functions, counts(status.Instances), status.InFlight, status.Waiting, memory)
-	if len(fns) > 0 {
-		fmt.Fprintln(&b)
-		if err := printFunctions(&b, now, fns); err != nil {
-			return "", err
-		}
-	}
 	if len(list) > 0 {
 		fmt.Fprintln(&b)
 		if err := printInstances(&b, now, list); err != nil {
 			return "", err
 		}
 	}
+	if len(fns) > 0 {
+		fmt.Fprintln(&b)
+		if err := printFunctions(&b, now, fns); err != nil {
+			return "", err
+		}
+	}
 	return b.String(), nil
+}
+
+// fit cuts text to a terminal's size, so that its beginning stays in sight. A
+// size of 0 is not known.
+func fit(text string, rows, columns int) string {
+	lines := strings.SplitAfter(text, "\n")
+	if most := rows - 2; rows > 0 && len(lines)-1 > max(most, 1) {
+		most = max(most, 1)
+		lines = append(lines[:most:most], fmt.Sprintf("… and %d more\n", len(lines)-1-most))
+	}
+	for i, line := range lines {
+		if whole := []rune(strings.TrimSuffix(line, "\n")); columns > 0 && len(whole) > columns {
+			lines[i] = string(whole[:columns]) + "\n"
+		}
+	}
+	return strings.Join(lines, "")
 }

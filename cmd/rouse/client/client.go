@@ -174,7 +174,7 @@ func lines[T any](r io.Reader, each func(T) error) error {
 			return nil
 		}
 		if err != nil {
-			return rouse.Errorf(rouse.Unavailable, "the server's answer broke off: %v", err)
+			return rouse.Errorf(rouse.Unavailable, "the server's answer broke off: %w", err)
 		}
 		if err := each(line); err != nil {
 			return err

@@ -101,6 +101,19 @@ func TestFollowingALogEndsWithItsContext(t *testing.T) {
 	}
 }
 
+func TestAnInterruptedDeploymentIsNoFaultOfTheServer(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	c := against(t, func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, `{"message":"starting"}`+"\n")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	})
+	_, err := c.Deploy(ctx, rouse.Deployment{Name: "f"}, func(string) { cancel() })
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
 func TestAnUploadThatTheServerRefusesEarlyIsItsError(t *testing.T) {
 	c := against(t, answer(413, `{"error":{"code":"too_large","message":"body: over the limit"}}`))
 	endless := io.MultiReader(strings.NewReader("PK"), neverEnding{})

@@ -56,7 +56,7 @@ func (c *Client) time(ctx context.Context, method, path string, body []byte) (t 
 	}
 	defer resp.Body.Close()
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return t, rouse.Errorf(rouse.Unavailable, "the server's answer broke off: %v", err)
+		return t, rouse.Errorf(rouse.Unavailable, "the server's answer broke off: %w", err)
 	}
 	t.Took = time.Since(began)
 	t.From = rouse.Tier(resp.Header.Get("X-Rouse-Start"))
