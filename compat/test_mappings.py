@@ -190,7 +190,7 @@ class Mappings(Suite):
                   for a in ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")):
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.05)
-        self.assertEqual(self.c.get_event_source_mapping(UUID=made["UUID"])["LastProcessingResult"], "OK")
+        self.assertNotIn("LastProcessingResult", self.c.get_event_source_mapping(UUID=made["UUID"]))
 
     def test_mappings_that_are_refused(self):
         self.worker()
@@ -206,10 +206,11 @@ class Mappings(Suite):
         ):
             with self.subTest(message):
                 self.invalid(message, self.c.create_event_source_mapping, **make(**more))
-        for pattern, place in (('{"body":{"kind":"x"}}', "at body.kind"), ('{"body":', "pattern"), ('{"messageAttributes":{"a":["x"]}}', "at messageAttributes")):
-            with self.subTest(pattern), self.assertRaisesRegex(ClientError, "InvalidParameterValueException.*Invalid filter pattern definition.*" + place):
-                self.c.create_event_source_mapping(**make(FilterCriteria={"Filters": [{"Pattern": pattern}]}))
-        self.missing(f"Function not found: {ARN}nobody", self.c.create_event_source_mapping, **make(FunctionName="nobody"))
+        for pattern in ('{"body":{"kind":"x"}}', '{"body":', '{"messageAttributes":{"a":["x"]}}'):
+            with self.subTest(pattern):
+                self.invalid("Invalid filter pattern definition.", self.c.create_event_source_mapping, **make(FilterCriteria={"Filters": [{"Pattern": pattern}]}))
+        self.invalid("Function does not exist", self.c.create_event_source_mapping, **make(FunctionName="nobody"))
+        self.invalid("Unrecognized event source.", self.c.create_event_source_mapping, FunctionName=self.name)
         self.assertEqual(self.c.list_event_source_mappings(FunctionName=self.name)["EventSourceMappings"], [])
 
 

@@ -12,6 +12,7 @@ import (
 	"github.com/rousehq/rouse"
 	"github.com/rousehq/rouse/cmd/rouse/client"
 	"github.com/rousehq/rouse/cmd/rouse/project"
+	trigger "github.com/rousehq/rouse/controller/trigger/queue"
 )
 
 // declaredTag marks mappings that a project's file has made.
@@ -146,6 +147,9 @@ func (d deployer) putMapping(ctx context.Context, m project.Mapping, have []clie
 	}
 	if m.PartialFailures {
 		want.FunctionResponseTypes = []string{"ReportBatchItemFailures"}
+	}
+	if err := (*trigger.Mappings)(nil).CheckFilters(m.Filters); err != nil { // AWS's words would not say where
+		return "", err
 	}
 	for _, pattern := range m.Filters {
 		want.FilterCriteria.Filters = append(want.FilterCriteria.Filters, client.MappingFilter{Pattern: pattern})

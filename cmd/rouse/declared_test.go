@@ -99,11 +99,12 @@ func TestAFileDoesNotTakeOverWhatItDoesNotOwn(t *testing.T) {
 	s.deploy("mine")
 	s.must("schedules", "create", "night", "mine", "--when", "@daily")
 	for more, want := range map[string]string{
-		"schedules: {night: {function: worker, when: '@daily'}}":                  "schedule night exists already and runs function mine",
-		"mappings: [{queue: nobody, function: worker}]":                           "mapping of queue nobody to worker: The specified queue does not exist.",
-		"queues: {q: {visibility: 1s}}\nmappings: [{queue: q, function: worker}]": "mapping of queue q to worker: Queue visibility timeout: 1 seconds is less than Function timeout",
-		"queues: {p: {visibility: 0.5}}":                                          "queue p: Invalid value for the parameter VisibilityTimeout. Reason: must be an integer from 0 to 43200.",
-		"queues: {q: {dead_letters: nobody}}":                                     "queue q: dead_letters nobody: The specified queue does not exist.",
+		"schedules: {night: {function: worker, when: '@daily'}}":                               "schedule night exists already and runs function mine",
+		"mappings: [{queue: nobody, function: worker}]":                                        "mapping of queue nobody to worker: The specified queue does not exist.",
+		"queues: {q: {visibility: 1s}}\nmappings: [{queue: q, function: worker}]":              "mapping of queue q to worker: Queue visibility timeout: 1 seconds is less than Function timeout",
+		"queues: {q: {}}\nmappings: [{queue: q, function: worker, filters: [{body: {a: 1}}]}]": "mapping of queue q to worker: filter pattern, at body.a: must be a list",
+		"queues: {p: {visibility: 0.5}}":                                                       "queue p: Invalid value for the parameter VisibilityTimeout. Reason: must be an integer from 0 to 43200.",
+		"queues: {q: {dead_letters: nobody}}":                                                  "queue q: dead_letters nobody: The specified queue does not exist.",
 	} {
 		if r := s.rouse("deploy", "-f", projectFile(t, more), "--no-wait"); r.code != exitFailed || !strings.Contains(r.stderr, want) {
 			t.Errorf("%s: %+v", more, r)

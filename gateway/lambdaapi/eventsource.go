@@ -60,8 +60,11 @@ func (a *api) eventSource(m rouse.Mapping) eventSource {
 	out := eventSource{
 		UUID: m.ID, BatchSize: m.BatchSize, MaximumBatchingWindowInSeconds: int(m.Window.D() / time.Second), EventSourceArn: m.Source,
 		EventSourceMappingArn: a.Place.MappingARN(m.ID), FunctionArn: a.Place.ARN(m.Ref.Name, given(m.Ref.Qualifier)),
-		FunctionResponseTypes: []string{}, LastModified: float64(m.Modified.UnixMilli()) / 1000, LastProcessingResult: m.Result,
+		FunctionResponseTypes: []string{}, LastModified: float64(m.Modified.UnixMilli()) / 1000,
 		State: m.State, StateTransitionReason: "USER_INITIATED",
+	}
+	if strings.HasPrefix(m.Result, "PROBLEM") { // AWS tells of queues no more than that
+		out.LastProcessingResult = m.Result
 	}
 	if m.PartialFailures {
 		out.FunctionResponseTypes = []string{reportItems}
@@ -143,9 +146,13 @@ func (in *eventSourceInput) into(m *rouse.Mapping) {
 
 // function sets whom a mapping calls.
 func (a *api) mapped(r *request, m *rouse.Mapping) error {
-	fn, t, err := a.function(r)
+	t, err := a.targetOf(r)
 	if err != nil {
 		return err
+	}
+	fn, err := a.Catalog.Function(t.name)
+	if err != nil {
+		return invalid("Function does not exist")
 	}
 	if _, ok := fn.Revision(t.qualifier, 0); !ok {
 		return a.notFound(t)
@@ -156,6 +163,9 @@ func (a *api) mapped(r *request, m *rouse.Mapping) error {
 
 // checkSource says why a mapping cannot have a source, whatever else it has.
 func (a *api) checkSource(source string) error {
+	if source == "" {
+		return invalid("Unrecognized event source.")
+	}
 	if strings.HasPrefix(source, a.Place.QueueARN("")) || strings.HasPrefix(source, "http://") || strings.HasPrefix(source, "https://") {
 		return nil
 	}
@@ -166,7 +176,7 @@ func (a *api) checkSource(source string) error {
 // checkMapping says what of a mapping AWS would refuse.
 func (a *api) checkMapping(m *rouse.Mapping) error {
 	if err := a.Mappings.CheckFilters(m.Filters); err != nil {
-		return invalid("Invalid filter pattern definition: %s", err.(*rouse.Error).Message)
+		return invalid("Invalid filter pattern definition.")
 	}
 	if m.BatchSize > usualBatch && m.Window < rouse.Duration(time.Second) {
 		return invalid("Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10")
