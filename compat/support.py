@@ -26,7 +26,6 @@ LAYER = f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:"
 UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 INVALID, VALIDATION, NOT_FOUND, CONFLICT = (
     "InvalidParameterValueException", "ValidationException", "ResourceNotFoundException", "ResourceConflictException")
-STALE = "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id"
 MISMATCH = "The derived qualifier from the function name does not match the specified qualifier."
 
 ECHO = "def handler(event, context):\n    return event\n"
@@ -227,6 +226,7 @@ class Suite(unittest.TestCase):
         answer = self.refused(VALIDATION, 400, word + (problems if isinstance(problems, str) else "; ".join(problems)), call, **arguments)
         self.assertNotIn("Type", answer)
 
-    def stale(self, call, **arguments):
-        answer = self.refused("PreconditionFailedException", 412, STALE, call, **arguments)
-        self.assertEqual((answer.get("message"), answer.get("Type")), (STALE, "User"))
+    def stale(self, call, get="GetFunction/GetAlias", **arguments):
+        message = f"The Revision Id provided does not match the latest Revision Id. Call the {get} API to retrieve the latest Revision Id"
+        answer = self.refused("PreconditionFailedException", 412, message, call, **arguments)
+        self.assertEqual((answer.get("message"), answer.get("Type")), (message, "User"))

@@ -76,6 +76,7 @@ class Mappings(Suite):
                 "ScalingConfig": {"MaximumConcurrency": 2}, "FilterCriteria": {"Filters": [{"Pattern": pattern}]}, "StateTransitionReason": "USER_INITIATED",
                 "EventSourceMappingArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:{made['UUID']}"}
         self.assertEqual({k: made[k] for k in want}, want)
+        self.assertEqual(set(made) - set(want), {"UUID", "LastModified", "State", "ResponseMetadata"})
         got = self.c.get_event_source_mapping(UUID=made["UUID"])
         self.assertEqual({k: got[k] for k in want}, want)
         changed = self.c.update_event_source_mapping(UUID=made["UUID"], BatchSize=5, FilterCriteria={}, ScalingConfig={}, FunctionResponseTypes=[], Enabled=True)
@@ -84,6 +85,7 @@ class Mappings(Suite):
         self.refused(CONFLICT, 409, message, self.c.create_event_source_mapping, EventSourceArn=self.source("q"), FunctionName=self.name)
         self.queue("r")
         other = self.map(self.source("r"))
+        self.invalid("Function does not exist", self.c.update_event_source_mapping, UUID=other["UUID"], FunctionName="nobody")
         pages = list(self.c.get_paginator("list_event_source_mappings").paginate(FunctionName=self.name, PaginationConfig={"PageSize": 1}))
         self.assertEqual(sorted(m["UUID"] for p in pages for m in p["EventSourceMappings"]), sorted([made["UUID"], other["UUID"]]))
         self.assertEqual([m["UUID"] for m in self.c.list_event_source_mappings(EventSourceArn=self.source("r"))["EventSourceMappings"]], [other["UUID"]])
@@ -207,10 +209,13 @@ class Mappings(Suite):
             with self.subTest(message):
                 self.invalid(message, self.c.create_event_source_mapping, **make(**more))
         for pattern in ('{"body":{"kind":"x"}}', '{"body":', '{"messageAttributes":{"a":["x"]}}'):
-            with self.subTest(pattern):
-                self.invalid("Invalid filter pattern definition.", self.c.create_event_source_mapping, **make(FilterCriteria={"Filters": [{"Pattern": pattern}]}))
+            self.invalid("Invalid filter pattern definition.", self.c.create_event_source_mapping, **make(FilterCriteria={"Filters": [{"Pattern": pattern}]}))
         self.invalid("Function does not exist", self.c.create_event_source_mapping, **make(FunctionName="nobody"))
         self.invalid("Unrecognized event source.", self.c.create_event_source_mapping, FunctionName=self.name)
+        self.invalid("StartingPosition is not valid for SQS event sources.", self.c.create_event_source_mapping, **make(StartingPosition="LATEST"))
+        for side in ("OnSuccess", "OnFailure"):
+            self.invalid("Unsupported DestinationConfig parameter for given event source mapping type.", self.c.create_event_source_mapping,
+                         **make(DestinationConfig={side: {"Destination": self.source("told")}}))
         self.assertEqual(self.c.list_event_source_mappings(FunctionName=self.name)["EventSourceMappings"], [])
 
 

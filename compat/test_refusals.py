@@ -271,9 +271,8 @@ class Layers(Suite):
         self.assertEqual((json.loads(got["Policy"]), got["RevisionId"]), ({"Version": "2012-10-17", "Id": "default", "Statement": [statement]}, made["RevisionId"]))
         self.unlike("Value '*' at 'action' failed to satisfy constraint: Member must satisfy regular expression pattern: lambda:GetLayerVersion", self.raw.add_layer_version_permission, **add(StatementId="s2", Action="*"))
         self.refused(CONFLICT, 409, "The statement id (s1) provided already exists. Please provide a new statement id, or remove the existing statement.", self.raw.add_layer_version_permission, **add())
-        wrong = "The Revision Id provided does not match the latest Revision Id. Call the GetLayerPolicy API to retrieve the latest Revision Id"
-        self.refused("PreconditionFailedException", 412, wrong, self.raw.add_layer_version_permission, **add(StatementId="s2", RevisionId="wrong"))
-        self.refused("PreconditionFailedException", 412, wrong, self.raw.remove_layer_version_permission, **key, StatementId="s1", RevisionId="wrong")
+        self.stale(self.raw.add_layer_version_permission, "GetLayerPolicy", **add(StatementId="s2", RevisionId="wrong"))
+        self.stale(self.raw.remove_layer_version_permission, "GetLayerPolicy", **key, StatementId="s1", RevisionId="wrong")
         for other, of in ((dict(LayerName=self.name + "-doesnotexist", VersionNumber=1), f"{LAYER}{self.name}-doesnotexist:1"), (dict(key, VersionNumber=99), f"{LAYER}{self.name}:99")):
             absent = f"Layer version {of} does not exist."
             self.missing(absent, self.raw.add_layer_version_permission, **add(**other))

@@ -72,7 +72,7 @@ func (a *api) updateAlias(r *request) (any, error) {
 			return alias, missing("Alias not found: %s", a.Place.ARN(fn.Name, name))
 		}
 		if in.RevisionId != "" && in.RevisionId != aliasRevision(fn, name, alias) {
-			return alias, stale()
+			return alias, stale(getFunction)
 		}
 		return alias, nil
 	})
@@ -146,9 +146,7 @@ func (a *api) point(fn *rouse.Function, alias *rouse.Alias, in *aliasInput) erro
 	case alias.Second == alias.Version:
 		return invalid("Invalid function version %d. Function version %d is already included in routing configuration.", alias.Second, alias.Second)
 	case alias.Version == 0:
-		e := invalid("$LATEST is not supported for an alias pointing to more than 1 version")
-		e.kind = ""
-		return e
+		return untyped(invalid("$LATEST is not supported for an alias pointing to more than 1 version"))
 	}
 	alias.RevisionID = uuid.NewString()
 	return nil

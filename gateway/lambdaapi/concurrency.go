@@ -31,15 +31,11 @@ func (a *api) putFunctionConcurrency(r *request) (any, error) {
 	}
 	reserved := r.number("ReservedConcurrentExecutions", 0)
 	if a.unreserved(t.name)-reserved < minUnreserved {
-		e := invalid("Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [%d].", minUnreserved)
-		e.kind = ""
-		return nil, e
+		return nil, untyped(invalid("Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [%d].", minUnreserved))
 	}
 	_, err = a.Catalog.Change(r.Request.Context(), t.name, func(fn *rouse.Function) error {
 		if provisioned := fn.TotalProvisioned(); reserved < provisioned {
-			e := invalid(" ReservedConcurrentExecutions  %d should not be lower than function's total provisioned concurrency [%d].", reserved, provisioned)
-			e.kind = ""
-			return e
+			return untyped(invalid(" ReservedConcurrentExecutions  %d should not be lower than function's total provisioned concurrency [%d].", reserved, provisioned))
 		}
 		fn.Settings.Reserved = &reserved
 		return nil

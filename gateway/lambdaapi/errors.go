@@ -70,6 +70,12 @@ func invalid(format string, args ...any) *apiError {
 	return user(http.StatusBadRequest, "InvalidParameterValueException", format, args...)
 }
 
+// untyped is an error of which AWS does not say whose it is.
+func untyped(e *apiError) *apiError {
+	e.kind = ""
+	return e
+}
+
 func conflict(format string, args ...any) *apiError {
 	return user(http.StatusConflict, "ResourceConflictException", format, args...)
 }
@@ -84,11 +90,15 @@ func tooLarge(name, format string, args ...any) *apiError {
 	return user(http.StatusRequestEntityTooLarge, name, format, args...)
 }
 
-// stale is the answer to a RevisionId that is not the present one.
-func stale() *apiError {
+// stale is the answer to a RevisionId that is not the present one. get is what
+// tells that one.
+func stale(get string) *apiError {
 	return user(http.StatusPreconditionFailed, "PreconditionFailedException",
-		"The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id")
+		"The Revision Id provided does not match the latest Revision Id. Call the %s API to retrieve the latest Revision Id", get)
 }
+
+// getFunction tells the revisions of functions and of aliases.
+const getFunction = "GetFunction/GetAlias"
 
 // validation joins what is wrong with a request's members.
 func validation(problems []string) *apiError {

@@ -101,17 +101,20 @@ func (a *api) eventSourceInput(r *request) (in eventSourceInput, err error) {
 	for _, name := range foreignSettings {
 		switch v := r.input[name].(type) {
 		case nil:
+			continue
 		case map[string]any:
-			if len(v) > 0 {
-				return in, unsupported(name, "the sources of events are queues, which have no such setting")
+			if len(v) == 0 {
+				continue
 			}
 		case []any:
-			if len(v) > 0 {
-				return in, unsupported(name, "the sources of events are queues, which have no such setting")
+			if len(v) == 0 {
+				continue
 			}
-		default:
-			return in, unsupported(name, "the sources of events are queues, which have no such setting")
 		}
+		if name == "StartingPosition" {
+			return in, invalid("StartingPosition is not valid for SQS event sources.")
+		}
+		return in, invalid("Unsupported %s parameter for given event source mapping type.", name)
 	}
 	return in, r.into(&in)
 }
@@ -144,7 +147,7 @@ func (in *eventSourceInput) into(m *rouse.Mapping) {
 	}
 }
 
-// function sets whom a mapping calls.
+// mapped sets whom a mapping calls.
 func (a *api) mapped(r *request, m *rouse.Mapping) error {
 	t, err := a.targetOf(r)
 	if err != nil {
@@ -176,6 +179,7 @@ func (a *api) checkSource(source string) error {
 // checkMapping says what of a mapping AWS would refuse.
 func (a *api) checkMapping(m *rouse.Mapping) error {
 	if err := a.Mappings.CheckFilters(m.Filters); err != nil {
+		a.Log.Info("a filter pattern was refused", "function", m.Ref, "queue", m.Source, "why", err) // which AWS does not say
 		return invalid("Invalid filter pattern definition.")
 	}
 	if m.BatchSize > usualBatch && m.Window < rouse.Duration(time.Second) {

@@ -79,9 +79,7 @@ func (a *api) changeLayerPolicy(r *request, revision string, edit func(arn strin
 			return missing("Layer version %s does not exist.", arn)
 		}
 		if revision != "" && revision != v.PolicyID {
-			e := stale()
-			e.message = "The Revision Id provided does not match the latest Revision Id. Call the GetLayerPolicy API to retrieve the latest Revision Id"
-			return e
+			return stale("GetLayerPolicy")
 		}
 		list, err := edit(arn, v.Policy)
 		if err != nil {

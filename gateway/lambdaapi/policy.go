@@ -127,7 +127,7 @@ func (a *api) changePolicy(r *request, t target, revision string, edit func([]ro
 			return err
 		}
 		if now, err := a.revisionOf(fn, t); err != nil || revision != "" && revision != now {
-			return stale()
+			return stale("GetPolicy")
 		}
 		size := 0
 		for _, s := range list {

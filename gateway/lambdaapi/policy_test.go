@@ -106,7 +106,7 @@ func TestAPolicyIsChangedOnlyByWhoKnowsIt(t *testing.T) {
 		{"DELETE", policyF + "/two?RevisionId=" + stale, ""},
 		{"POST", policyF, permission(map[string]any{"RevisionId": stale})},
 	} {
-		if got := call(h, c.method, c.path, c.body); got.Code != 412 || !strings.Contains(got.Body.String(), "The Revision Id provided does not match the latest Revision Id") {
+		if got := call(h, c.method, c.path, c.body); got.Code != 412 || !strings.Contains(got.Body.String(), "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API to retrieve the latest Revision Id") {
 			t.Errorf("%s with a stale revision: %d %s", c.method, got.Code, got.Body)
 		}
 	}

@@ -24,7 +24,7 @@ type provisioning struct {
 const maxProvisionedListed = 50
 
 func (a *api) putProvisionedConcurrencyConfig(r *request) (any, error) {
-	t, err := a.provisionable(r)
+	t, err := a.provisionable(r, "Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
 	if err != nil {
 		return nil, err
 	}
@@ -46,9 +46,9 @@ func (a *api) putProvisionedConcurrencyConfig(r *request) (any, error) {
 		case reserved != nil && others+count > *reserved:
 			return invalid("Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function")
 		case reserved == nil && count > a.Concurrency:
-			return invalid("Specified ConcurrentExecutions for function is greater than account's unreserved concurrency [%d].", a.Concurrency)
+			return untyped(invalid("Specified ConcurrentExecutions for function is greater than account's unreserved concurrency [%d].", a.Concurrency))
 		case reserved == nil && a.unreserved(fn.Name)-others-count < minUnreserved:
-			return invalid("Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [%d].", minUnreserved)
+			return untyped(invalid("Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [%d].", minUnreserved))
 		}
 		if fn.Provisioned == nil {
 			fn.Provisioned = map[rouse.Qualifier]rouse.Provisioning{}
@@ -65,19 +65,27 @@ func (a *api) putProvisionedConcurrencyConfig(r *request) (any, error) {
 	}, nil
 }
 
-// provisionable is what a request names, which $LATEST is not.
-func (a *api) provisionable(r *request) (target, error) {
-	fn, t, err := a.function(r)
-	switch {
-	case err != nil:
+// provisionable is what a request names, which $LATEST is not; unpublished says so.
+func (a *api) provisionable(r *request, unpublished string) (target, error) {
+	t, err := a.targetOf(r)
+	if err != nil {
 		return t, err
-	case t.qualifier == rouse.Latest:
-		return t, invalid("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
-	case fn.Aliases[t.qualifier].Version == 0 && has(fn.Aliases, t.qualifier):
-		return t, invalid("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+	}
+	if t.qualifier == rouse.Latest {
+		return t, invalid("%s", unpublished)
+	}
+	fn, err := a.Catalog.Function(t.name)
+	if err != nil { // it has no aliases either, which AWS says then
+		return t, a.qualified(&rouse.Function{}, t)
+	}
+	if has(fn.Aliases, t.qualifier) && fn.Aliases[t.qualifier].Version == 0 {
+		return t, invalid("%s", unpublished)
 	}
 	return t, a.qualified(fn, t)
 }
+
+// notProvisioned is what AWS says of $LATEST where nothing is put.
+const notProvisioned = "The function resource provided must be an alias or a published version."
 
 func has[K comparable, V any](m map[K]V, key K) bool {
 	_, ok := m[key]
@@ -103,7 +111,7 @@ func provisionedTwice(fn *rouse.Function, q rouse.Qualifier) error {
 }
 
 func (a *api) getProvisionedConcurrencyConfig(r *request) (any, error) {
-	t, err := a.provisionable(r)
+	t, err := a.provisionable(r, notProvisioned)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +180,7 @@ func (a *api) listProvisionedConcurrencyConfigs(r *request) (any, error) {
 
 // deleteProvisionedConcurrencyConfig is idempotent, as on AWS.
 func (a *api) deleteProvisionedConcurrencyConfig(r *request) (any, error) {
-	t, err := a.provisionable(r)
+	t, err := a.provisionable(r, notProvisioned)
 	if err != nil {
 		return nil, err
 	}

@@ -38,13 +38,21 @@ func TestProvisionedConcurrencyAsAWSWordsIt(t *testing.T) {
 	}
 	two := `{"ProvisionedConcurrentExecutions":2}`
 	step("PUT", provisioned+"?Qualifier=$LATEST", two, 400, "Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+	for _, method := range []string{"GET", "DELETE"} {
+		step(method, provisioned+"?Qualifier=$LATEST", "", 400, "The function resource provided must be an alias or a published version.")
+		step(method, strings.Replace(provisioned, "/f/", "/nobody/", 1)+"?Qualifier=live", "", 404, "Cannot find alias arn: arn:aws:lambda:us-east-1:000000000000:function:nobody:live")
+		step(method, strings.Replace(provisioned, "/f/", "/nobody/", 1)+"?Qualifier=7", "", 404, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:nobody:7")
+	}
 	step("PUT", provisioned+"?Qualifier=1", two, 404, "ResourceNotFoundException")
 	step("POST", versions, "{}", 201)
 	step("POST", aliases, `{"Name":"live","FunctionVersion":"1"}`, 201)
 	step("PUT", provisioned+"?Qualifier=none", two, 404, "Cannot find alias arn")
 	step("GET", provisioned+"?Qualifier=live", "", 404, "ProvisionedConcurrencyConfigNotFoundException", "No Provisioned Concurrency Config found for this function")
 	step("PUT", provisioned+"?Qualifier=live", `{"ProvisionedConcurrentExecutions":0}`, 400, "Member must have value greater than or equal to 1")
-	step("PUT", provisioned+"?Qualifier=live", `{"ProvisionedConcurrentExecutions":950}`, 400, "UnreservedConcurrentExecution below its minimum value of [100].")
+	step("PUT", provisioned+"?Qualifier=live", `{"ProvisionedConcurrentExecutions":950}`, 400,
+		`{"message":"Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [100]."}`)
+	step("PUT", provisioned+"?Qualifier=live", `{"ProvisionedConcurrentExecutions":1001}`, 400,
+		`{"message":"Specified ConcurrentExecutions for function is greater than account's unreserved concurrency [1000]."}`)
 	step("PUT", provisioned+"?Qualifier=live", two, 202, `"Status":"IN_PROGRESS"`, `"AllocatedProvisionedConcurrentExecutions":0`, `"RequestedProvisionedConcurrentExecutions":2`)
 	step("GET", provisioned+"?Qualifier=live", "", 200, `"Status":"IN_PROGRESS"`)
 	state(rouse.Provisioned{Ready: 2})

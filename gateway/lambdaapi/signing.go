@@ -23,9 +23,7 @@ func (a *api) putFunctionCodeSigningConfig(r *request) (any, error) {
 // unknownSigning answers whatever names a code signing configuration, since none
 // can be made.
 func (a *api) unknownSigning(r *request) (any, error) {
-	e := missing("The Lambda code signing configuration %s can not be found.", r.text("CodeSigningConfigArn"))
-	e.kind = ""
-	return nil, e
+	return nil, untyped(missing("The Lambda code signing configuration %s can not be found.", r.text("CodeSigningConfigArn")))
 }
 
 func (a *api) listCodeSigningConfigs(*request) (any, error) {

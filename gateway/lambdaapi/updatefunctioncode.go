@@ -34,7 +34,7 @@ func (a *api) updateFunctionCode(r *request) (any, error) {
 		return nil, err
 	}
 	if in.RevisionId != "" && in.RevisionId != before.revisionID() {
-		return nil, stale()
+		return nil, stale(getFunction)
 	}
 	spec := before.rev.Spec
 	made := before.lambda
@@ -119,7 +119,7 @@ func (a *api) current(fn *rouse.Function, revision string) error {
 		return err
 	}
 	if now.revisionID() != revision {
-		return stale()
+		return stale(getFunction)
 	}
 	return nil
 }

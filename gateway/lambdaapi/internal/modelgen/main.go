@@ -20,6 +20,13 @@ import (
 
 const entry = "botocore/data/lambda/2015-03-31/service-2.json.gz"
 
+// asTold are the sets that AWS's messages list in another order than the model.
+var asTold = map[string][]string{
+	"EventSourcePosition": {"LATEST", "AT_TIMESTAMP", "TRIM_HORIZON"},
+	"InvokeMode":          {"RESPONSE_STREAM", "BUFFERED"},
+	"RecursiveLoop":       {"Terminate", "Allow"},
+}
+
 // model is what the service model says that matters here.
 type model struct {
 	Operations map[string]operation `json:"operations"`
@@ -150,6 +157,9 @@ func (s shape) literal(name string) string {
 		b.WriteString(", max: bound(" + number(*s.Max) + ")")
 	}
 	field("pattern", s.Pattern)
+	if told, ok := asTold[name]; ok {
+		s.Enum = told
+	}
 	if len(s.Enum) > 0 {
 		fmt.Fprintf(&b, ", enum: %#v", s.Enum)
 	}
