@@ -25,6 +25,24 @@ class OtherServices(Suite):
         tables.put_item(TableName=self.name, Item={"id": {"S": "1"}, "n": {"N": "5"}})
         self.assertEqual(tables.get_item(TableName=self.name, Key={"id": {"S": "1"}})["Item"]["n"], {"N": "5"})
 
+    def test_code_in_a_bucket(self):
+        s3, bucket, key = client("s3"), "code-in-a-bucket", "a b/\u00fc+.zip"
+        s3.create_bucket(Bucket=bucket)
+        self.addCleanup(s3.delete_bucket, Bucket=bucket)
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        first, second = (s3.put_object(Bucket=bucket, Key=key, Body=archive(f"def handler(event, context):\n    return {n}\n"))["VersionId"] for n in "12")
+        for version in (first, second):
+            self.addCleanup(s3.delete_object, Bucket=bucket, Key=key, VersionId=version)
+        self.create(Code=dict(S3Bucket=bucket, S3Key=key, S3ObjectVersion=first))
+        self.assertEqual(self.invoke()["Text"], "1")
+        self.c.update_function_code(FunctionName=self.name, S3Bucket=bucket, S3Key=key)
+        self.assertEqual(self.invoke()["Text"], "2")
+        layer = self.c.publish_layer_version(LayerName=self.name, Content=dict(S3Bucket=bucket, S3Key=key))
+        self.addCleanup(self.c.delete_layer_version, LayerName=self.name, VersionNumber=layer["Version"])
+        for at, code in ((dict(S3Bucket=bucket, S3Key="none"), "NoSuchKey. S3 Error Message: The specified key does not exist."),
+                         (dict(S3Bucket="no-such-bucket", S3Key=key), "NoSuchBucket. S3 Error Message: The specified bucket does not exist")):
+            self.invalid("Error occurred while GetObject. S3 Error Code: " + code, self.c.update_function_code, FunctionName=self.name, **at)
+
     def test_a_function_without_network_reaches_all_of_them(self):
         s3, sqs = client("s3"), client("sqs")
         bucket, key, body = "from-inside", "a b/\u00fc+", os.urandom(300_000)

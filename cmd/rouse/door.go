@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -127,6 +128,15 @@ func (p *platform) openFront(own map[string]http.Handler) *awsfront.Front {
 		c.Fallback, _ = url.Parse(p.config.AWSFallback) // validated
 	}
 	return awsfront.New(c)
+}
+
+// objects are those of the fallback; without one there are none.
+func (c *config) objects() lambdaapi.Objects {
+	if c.AWSFallback == "" {
+		return nil
+	}
+	fallback, _ := url.Parse(c.AWSFallback) // validated
+	return awsfront.NewObjects(fallback, c.Region, c.AWSFallbackTimeout.D(), os.Getenv)
 }
 
 // identity is who calls, as AWS knows callers: a function by the role that it

@@ -1,8 +1,6 @@
 package lambdaapi
 
 import (
-	"context"
-
 	"github.com/google/uuid"
 
 	"github.com/rousehq/rouse"
@@ -127,51 +125,27 @@ func (a *api) source(r *request, prefix string, spec *rouse.Spec, made *rouse.La
 	archive, zipped := r.blobs[prefix+"zipFile"]
 	_, bucket := code["S3Bucket"]
 	_, key := code["S3Key"]
+	stored := bucket || key
 	switch {
-	case image && (zipped || bucket || key):
+	case image && (zipped || stored):
 		return invalid("Please provide ImageUri when updating a function with packageType Image.")
 	case !image && uri != "":
 		return invalid("Please don't provide ImageUri when updating a function with packageType Zip.")
-	case image && uri == "", !image && !zipped && !bucket && !key:
+	case image && uri == "", !image && !zipped && !(bucket && key):
 		return invalid("Please provide a source for function code.")
-	case zipped && (bucket || key):
+	case zipped && stored:
 		return invalid("Please do not provide other FunctionCode parameters when providing a ZipFile.")
-	case bucket || key:
-		return unsupported("S3Bucket", "no object store is configured; send the archive as ZipFile")
 	}
 	if image {
 		spec.Artifact = rouse.Artifact{Image: uri}
 		made.Package = nil
 		return nil
 	}
-	pack, err := a.pack(r.Request.Context(), archive)
+	pack, err := a.packed(r, code, archive, zipped)
 	if err != nil {
 		return err
 	}
 	spec.Artifact = rouse.Artifact{Code: pack.Code, Size: pack.Files}
 	made.Package = &pack
 	return nil
-}
-
-const (
-	maxZipped   = 52428800
-	maxUnzipped = 262144000
-)
-
-// pack stores an archive, or says in AWS's words why not.
-func (a *api) pack(ctx context.Context, archive []byte) (rouse.Package, error) {
-	if len(archive) > maxZipped {
-		return rouse.Package{}, tooLarge("RequestEntityTooLargeException", "Zipped size must be smaller than %d bytes", maxZipped)
-	}
-	pack, err := a.Packages.AddPackage(ctx, archive)
-	switch rouse.CodeOf(err) {
-	case rouse.Invalid:
-		return pack, invalid("Could not unzip uploaded file. Please check your file, then try to upload again.")
-	case rouse.TooLarge:
-		return pack, invalid("Unzipped size must be smaller than %d bytes", maxUnzipped)
-	}
-	if err == nil && pack.Files == 0 {
-		return pack, invalid("Uploaded file must be a non-empty zip")
-	}
-	return pack, err
 }

@@ -14,14 +14,14 @@ var update = flag.Bool("update", false, "write docs/lambda.md's table anew")
 
 // partial says what is missing of operations that are built in part.
 var partial = map[string]string{
-	"CreateFunction":               "code from ZipFile and ImageUri; refused settings are named above",
+	"CreateFunction":               "S3Bucket needs --aws-fallback; refused settings are named above",
 	"DeleteCodeSigningConfig":      unsigned,
 	"GetCodeSigningConfig":         unsigned,
-	"PublishLayerVersion":          "content from ZipFile",
+	"PublishLayerVersion":          "S3Bucket needs --aws-fallback",
 	"PutFunctionCodeSigningConfig": unsigned,
 	"UpdateCodeSigningConfig":      unsigned,
 	"PutRuntimeManagementConfig":   "Auto only",
-	"UpdateFunctionCode":           "code from ZipFile and ImageUri",
+	"UpdateFunctionCode":           "S3Bucket needs --aws-fallback",
 	"UpdateFunctionConfiguration":  "refused settings are named above",
 }
 

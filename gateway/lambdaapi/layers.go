@@ -88,13 +88,11 @@ func (a *api) publishLayerVersion(r *request) (any, error) {
 		return nil, err
 	}
 	archive, ok := r.blobs["content.zipFile"]
-	if content, _ := r.input["Content"].(map[string]any); !ok && len(content) == 0 {
-		return nil, invalid("Please provide a source for the layer's content: ZipFile")
+	content, _ := r.input["Content"].(map[string]any)
+	if !ok && (content["S3Bucket"] == nil || content["S3Key"] == nil) {
+		return nil, invalid("Please provide a source for the layer's content: ZipFile, or S3Bucket and S3Key")
 	}
-	if !ok {
-		return nil, unsupported("S3Bucket", "no object store is configured; send the archive as ZipFile")
-	}
-	pack, err := a.pack(r.Request.Context(), archive)
+	pack, err := a.packed(r, content, archive, ok)
 	if err != nil {
 		return nil, err
 	}

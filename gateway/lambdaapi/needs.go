@@ -78,6 +78,14 @@ type Queues interface {
 	Queue(name string) (rouse.Queue, error)
 }
 
+// Objects reads objects of an object store.
+type Objects interface {
+	// Object blocks until an object is whole. Version "" is the newest. What the
+	// store says no to is NotFound or Denied, its message in the words that Lambda
+	// passes on; more than limit bytes are TooLarge, and no answer is Unavailable.
+	Object(ctx context.Context, bucket, key, version string, limit int64) ([]byte, error)
+}
+
 // Packages keeps uploaded archives.
 type Packages interface {
 	// AddPackage unpacks an archive and keeps it. It is idempotent. Errors are
