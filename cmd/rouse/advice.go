@@ -2,6 +2,7 @@ package main
 
 import (
 	"regexp"
+	"strings"
 
 	"github.com/rousehq/rouse"
 )
@@ -14,8 +15,13 @@ var needsCaps = regexp.MustCompile(
 // readOnly is what they print that may not write.
 var readOnly = regexp.MustCompile(`(?i)\bread-only file ?system\b|\bEROFS\b`)
 
-// advice is what may help a start of spec that failed with log as its last words, or "".
-func advice(spec *rouse.Spec, log string) string {
+// advice is what may help a start of spec that failed with log as its last words,
+// or "". late says that its time was over.
+func advice(spec *rouse.Spec, log string, late bool) string {
+	// Runtimes of ours poll by themselves.
+	if late && spec.Contract == rouse.ContractLambda && (spec.Artifact.Image != "" || strings.HasPrefix(spec.Runtime, "provided")) {
+		return "contract lambda is for what polls Lambda's Runtime API: if this is an HTTP server, try --contract http"
+	}
 	if spec.Artifact.Image != "" && spec.Caps == rouse.CapsNone && needsCaps.MatchString(log) {
 		return "its entry point seems to need Docker's default capabilities: try --caps default"
 	}

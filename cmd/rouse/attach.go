@@ -127,7 +127,7 @@ func withLog(ctx context.Context, err error, output *logs.Collector, spec *rouse
 	output.Settle(ctx, quiet)
 	explained := *e
 	explained.Detail = strings.Join(output.Tail(), "\n")
-	if more := advice(spec, explained.Detail); more != "" {
+	if more := advice(spec, explained.Detail, errors.Is(err, context.DeadlineExceeded)); more != "" {
 		explained.Message += "; " + more
 	}
 	return &explained
