@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"time"
 
@@ -29,15 +30,21 @@ func call(ctx context.Context, what string, f func(context.Context) error) error
 		return nil
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", what, ctx.Err())
+	case errors.Is(err, fs.ErrPermission):
+		return unavailable("the user that rouse runs as may not use the Docker engine's socket", what, err)
 	case limited.Err() != nil || unanswered(err):
-		return &rouse.Error{
-			Code:       rouse.Unavailable,
-			Message:    "the Docker engine does not answer",
-			RetryAfter: time.Second,
-			Cause:      fmt.Errorf("%s: %w", what, err),
-		}
+		return unavailable("the Docker engine does not answer", what, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
+}
+
+func unavailable(message, what string, err error) error {
+	return &rouse.Error{
+		Code:       rouse.Unavailable,
+		Message:    message,
+		RetryAfter: time.Second,
+		Cause:      fmt.Errorf("%s: %w", what, err),
+	}
 }
 
 func unanswered(err error) bool {
