@@ -5,6 +5,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rousehq/rouse/internal/nonblock"
 )
 
 // maxDrain is how much is read at once of a function that prints without end.
@@ -84,7 +86,7 @@ func (c *Collector) collectPlain(s *stream) {
 // pull reads once what is there and returns how much that was. The caller holds mu.
 func (c *Collector) pull(s *stream, fd uintptr) int {
 	for !s.over {
-		n, err := syscall.Read(int(fd), c.buffer)
+		n, err := nonblock.Read(fd, c.buffer)
 		switch {
 		case err == syscall.EINTR:
 			continue

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/rousehq/rouse/internal/nonblock"
 )
 
 // conn is one connection from the process. Its goroutine reads requests and
@@ -14,6 +16,7 @@ import (
 type conn struct {
 	t    *Target
 	nc   net.Conn
+	io   net.Conn // nc, for what is small
 	in   reader
 	slot int // with the Keeper; -1 when it is not kept
 
@@ -29,7 +32,8 @@ type conn struct {
 }
 
 func newConn(t *Target, nc net.Conn) *conn {
-	return &conn{t: t, nc: nc, in: reader{conn: nc, buf: make([]byte, bufferSize)}, slot: -1, gate: make(chan struct{}, 1)}
+	io := nonblock.Wrap(nc)
+	return &conn{t: t, nc: nc, io: io, in: reader{conn: io, buf: make([]byte, bufferSize)}, slot: -1, gate: make(chan struct{}, 1)}
 }
 
 // serve answers requests until the connection ends.
@@ -233,7 +237,7 @@ func (c *conn) proceed(req *request) bool {
 	}
 	c.write.Lock()
 	defer c.write.Unlock()
-	_, err := c.nc.Write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
+	_, err := c.io.Write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
 	return err == nil
 }
 

@@ -23,7 +23,7 @@ func (c *conn) send(status int, body string, closing bool) bool {
 	b = append(b, "Content-Type: application/json\r\n"...)
 	b = appendEnd(b, len(body), closing)
 	b = append(b, body...)
-	_, err := c.nc.Write(b)
+	_, err := c.io.Write(b)
 	c.out = b
 	return err == nil && !closing
 }
@@ -57,7 +57,7 @@ func (c *conn) sendEvent(inv *invocation) error {
 	var err error
 	if len(ev.Payload) <= inline {
 		b = append(b, ev.Payload...)
-		_, err = c.nc.Write(b)
+		_, err = c.io.Write(b)
 	} else {
 		_, err = (&net.Buffers{b, ev.Payload}).WriteTo(c.nc)
 	}
