@@ -59,6 +59,18 @@ func (d *dispatch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// brisk is the hall of a request that is small as a rule and answered whole, an
+// invocation; nil for all others.
+func (d *dispatch) brisk(r *http.Request) http.Handler {
+	if !lambdaapi.IsInvoke(r) || d.urls.Serves(r) || d.router.Serves(r) {
+		return nil
+	}
+	if service := d.front.Service(r); service != "" && service != "lambda" {
+		return nil
+	}
+	return d.aws
+}
+
 // bucket says whether a host below one of ours names no function, but a bucket
 // of S3: clients write them there too.
 func (d *dispatch) bucket(r *http.Request) bool {

@@ -21,7 +21,7 @@ import (
 )
 
 // handler is everything that the listener serves. What only reads ends with stopping.
-func (p *platform) handler(stopping context.Context) http.Handler {
+func (p *platform) handler(stopping context.Context) *dispatch {
 	c := p.config
 	router := route.New(p.catalog, c.Domain...)
 	guard := gateway.Guard{Hosts: c.Domain}

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/rousehq/rouse/gateway/lane"
 )
 
 const (
@@ -69,15 +71,18 @@ func (a *app) serve(ctx context.Context, c config) error {
 	}
 	stopping, stop := context.WithCancel(context.Background())
 	defer stop()
+	halls := p.handler(stopping)
+	quick := lane.New(lane.Config{Pick: halls.brisk, Other: halls, Idle: idleTimeout, Log: log})
 	server := &http.Server{
-		Handler:           p.handler(stopping),
+		Handler:           quick,
 		ReadHeaderTimeout: headTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHead,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	ended := make(chan error, 1)
+	ended := make(chan error, 2)
 	go func() { ended <- server.Serve(listener) }()
+	go func() { ended <- server.Serve(quick) }()
 	err = a.announce(c, p, listener.Addr())
 
 	if err == nil {
@@ -88,7 +93,7 @@ func (a *app) serve(ctx context.Context, c config) error {
 		}
 	}
 	stop()
-	return errors.Join(err, a.shutDown(c, p, server), removeAddress(c))
+	return errors.Join(err, a.shutDown(c, p, server, quick), removeAddress(c))
 }
 
 // listenError says what may help.
@@ -104,20 +109,21 @@ func listenError(address string, err error) error {
 
 // shutDown drains listener and instances at the same time, since requests end
 // with their instances' answers and instances with their requests.
-func (a *app) shutDown(c config, p *platform, server *http.Server) error {
+func (a *app) shutDown(c config, p *platform, server *http.Server, quick *lane.Lane) error {
 	ctx, cancel := context.WithTimeout(a.now, c.DrainTimeout.D())
 	defer cancel()
 	p.draining.Store(true)
-	var served error
+	var served, quickly error
 	var draining sync.WaitGroup
 	draining.Go(func() {
 		if served = server.Shutdown(ctx); served != nil {
 			served = server.Close()
 		}
 	})
+	draining.Go(func() { quickly = quick.Shutdown(ctx) })
 	err := p.close(ctx)
 	draining.Wait()
-	return errors.Join(served, err)
+	return errors.Join(served, quickly, err)
 }
 
 // announce tells people and scripts where the platform listens.

@@ -99,21 +99,14 @@ func (a *api) serve(c *gateway.Call) error {
 	return nil
 }
 
-const (
-	functionsPath = "/2015-03-31/functions/"
-	invokePath    = "/invocations"
-)
-
 func (a *api) dispatch(c *gateway.Call) error {
 	if err := a.Guard.Check(c.Writer, c.Request); err != nil {
 		return denied("%s", err.(*rouse.Error).Message)
 	}
 	path := c.Request.URL.EscapedPath()
 	// Invoke comes before all others, since it is what nearly every request is.
-	if c.Request.Method == http.MethodPost && strings.HasPrefix(path, functionsPath) && strings.HasSuffix(path, invokePath) {
-		if name := path[len(functionsPath) : len(path)-len(invokePath)]; name != "" && strings.IndexByte(name, '/') < 0 {
-			return a.invoke(c, name)
-		}
+	if name, ok := invoked(c.Request.Method, path); ok {
+		return a.invoke(c, name)
 	}
 	if digest, ok := strings.CutPrefix(path, packagesPath); ok && c.Request.Method == http.MethodGet {
 		return a.download(c, digest)

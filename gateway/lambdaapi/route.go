@@ -1,6 +1,7 @@
 package lambdaapi
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 )
@@ -93,4 +94,24 @@ func Serves(path string) bool {
 		}
 	}
 	return len(path) == 11 || path[11] == '/'
+}
+
+const (
+	functionsPath = "/2015-03-31/functions/"
+	invokePath    = "/invocations"
+)
+
+// IsInvoke says whether a request is an Invoke, which is answered whole.
+func IsInvoke(r *http.Request) bool {
+	_, ok := invoked(r.Method, r.URL.EscapedPath())
+	return ok
+}
+
+// invoked is what stands for the function in an Invoke's path, still escaped.
+func invoked(method, path string) (name string, ok bool) {
+	if method != http.MethodPost || !strings.HasPrefix(path, functionsPath) || !strings.HasSuffix(path, invokePath) {
+		return "", false
+	}
+	name = path[len(functionsPath):max(len(functionsPath), len(path)-len(invokePath))]
+	return name, name != "" && strings.IndexByte(name, '/') < 0
 }
