@@ -44,6 +44,13 @@ if command -v npm autoreconf automake libtoolize cmake g++ | [ "$(wc -l)" = 6 ];
 else
   say "aws-lambda-ric is left out: building it needs npm, autoconf, automake, libtool, cmake and g++"
 fi
+ROUSE_JS_SDK=
+if command -v npm >/dev/null && [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ]; then
+  ROUSE_JS_SDK=$(installed aws-sdk-js-3.1162.0 npm install --silent --no-audit --no-fund @aws-sdk/client-lambda@3.1162.0) || die "the AWS SDK for JavaScript cannot be installed"
+else
+  say "the AWS SDK for JavaScript is left out: it needs npm and Node.js 20"
+fi
+export ROUSE_JS_SDK AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED=true
 export ROUSE_AWSLAMBDARIC ROUSE_NODE_RIC ROUSE_AWS_CLI2
 
 make -s build
@@ -67,6 +74,10 @@ export ROUSE_GO_FUNCTION=$PWD/.cache/compat/go-function
 mkdir -p "$ROUSE_GO_FUNCTION"
 CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$ROUSE_GO_FUNCTION/bootstrap" ./compat/function
 
+ROUSE_JS_FUNCTION=$PWD/.cache/compat/js-function.zip
+"$python" -m zipfile -c "$ROUSE_JS_FUNCTION" compat/function/index.mjs
+export ROUSE_JS_FUNCTION
+
 start_moto
 
 export ROUSE_CLIENTS=$clients ROUSE_MOTO=$moto_url
@@ -85,6 +96,7 @@ for driver in "${drivers[@]}"; do
   export ROUSE_ENDPOINT=$ROUSE_SERVER ROUSE_DRIVER=$driver ROUSE=$PWD/bin/rouse
   suite 'test_*.py' "$@"
   go test -count=1 ./compat/...
+  [ -z "$ROUSE_JS_SDK" ] || node --test compat/
   stop_rouse
   rm -rf "$work"
   work=
