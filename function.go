@@ -245,6 +245,14 @@ func (s *Spec) Validate() error {
 	if err := s.validateZygote(); err != nil {
 		return err
 	}
+	if s.Logging != nil {
+		if s.Contract != ContractLambda {
+			return Errorf(Invalid, "logging: only contract lambda has it")
+		}
+		if err := s.Logging.Validate(); err != nil {
+			return err
+		}
+	}
 	return validateEnvironment(s.Environment)
 }
 

@@ -76,6 +76,8 @@ type Spec struct {
 	Layers []string `json:"layers,omitempty"`
 	// Image changes how an image is started.
 	Image *ImageConfig `json:"image_config,omitempty"`
+	// Logging makes the log of a lambda function JSON; nil leaves it as it is written.
+	Logging *Logging `json:"logging,omitempty"`
 	// Version is what the code is told of its own version; empty is $LATEST. It
 	// keeps a published version's instances apart from the newest revision's.
 	Version string `json:"version,omitempty"`

@@ -162,6 +162,25 @@ class Invoke(Suite):
         self.assertLessEqual(len(self.log(long).encode()), 4096)
         self.assertIn("REPORT RequestId", self.log(long))
 
+    def test_logs_that_are_json(self):
+        source = 'import logging\ndef handler(e, c):\n    logging.getLogger().info("told")\n    logging.getLogger().debug("untold")\n    if e: raise ValueError(e)'
+        made = self.create(Code={"ZipFile": archive(source)}, LoggingConfig={"LogFormat": "JSON"})
+        config = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO", "LogGroup": "/aws/lambda/" + self.name}
+        self.assertEqual(made["LoggingConfig"], config)
+        answer = self.invoke(None, LogType="Tail")
+        request = answer["ResponseMetadata"]["RequestId"]
+        start, told, report = [json.loads(line) for line in self.log(answer).splitlines()]
+        self.assertEqual((start["type"], start["record"]), ("platform.start", {"requestId": request, "version": "$LATEST"}))
+        self.assertEqual((told["level"], told["message"], told["requestId"]), ("INFO", "told", request))
+        self.assertEqual((report["type"], report["record"]["status"], report["record"]["metrics"]["memorySizeMB"]), ("platform.report", "success", 128))
+        self.c.update_function_configuration(FunctionName=self.name, LoggingConfig={"ApplicationLogLevel": "ERROR", "SystemLogLevel": "WARN"})
+        self.assertEqual(self.c.get_function_configuration(FunctionName=self.name)["LoggingConfig"], dict(config, ApplicationLogLevel="ERROR", SystemLogLevel="WARN"))
+        error, done, report = [json.loads(line) for line in self.log(self.invoke("why", LogType="Tail")).splitlines()]
+        self.assertEqual((error["level"], error["errorType"], error["errorMessage"]), ("ERROR", "ValueError", "why"))
+        self.assertEqual((done["type"], report["type"], report["record"]["status"], report["record"]["errorType"]), ("platform.runtimeDone", "platform.report", "error", "ValueError"))
+        self.c.update_function_configuration(FunctionName=self.name, LoggingConfig={"LogFormat": "Text"})
+        self.assertIn("START RequestId", self.log(self.invoke(None, LogType="Tail")))
+
     def test_environment_of_the_code(self):
         self.create(Environment={"Variables": {"OWN": "value"}}, MemorySize=192)
         env = json.loads(self.invoke({"env": 1})["Text"])

@@ -79,7 +79,7 @@ class Refusals(Suite):
     def test_settings_that_could_only_be_ignored(self):
         self.bad("python3.11 is not supported for SnapStart enabled functions.", SnapStart={"ApplyOn": "PublishedVersions"})
         for setting in (dict(VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}), dict(KMSKeyArn=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k"),
-                        dict(TracingConfig={"Mode": "Active"}), dict(LoggingConfig={"LogFormat": "JSON"})):
+                        dict(TracingConfig={"Mode": "Active"})):
             with self.assertRaisesRegex(ClientError, r"InvalidParameterValueException\).* is not available in Rouse"):
                 self.raw.create_function(**self.arguments(**setting))
 

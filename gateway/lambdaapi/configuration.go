@@ -46,7 +46,7 @@ type configuration struct {
 	EphemeralStorage           map[string]int
 	SnapStart                  map[string]string
 	RuntimeVersionConfig       map[string]string `json:",omitempty"`
-	LoggingConfig              map[string]string
+	LoggingConfig              loggingConfig
 }
 
 type environment struct{ Variables map[string]string }
@@ -120,9 +120,6 @@ func (a *api) at(fn *rouse.Function, number int) (pointed, error) {
 	return p, err
 }
 
-// logGroup is the name of a function's log group; each has its own.
-func logGroup(name rouse.FunctionName) string { return "/aws/lambda/" + string(name) }
-
 // configuration describes a version.
 func (a *api) configuration(p pointed) *configuration {
 	spec := &p.rev.Spec
@@ -135,7 +132,7 @@ func (a *api) configuration(p pointed) *configuration {
 		PackageType:   "Zip", Architectures: []string{a.machine},
 		EphemeralStorage: map[string]int{"Size": int(spec.Tmp / rouse.MB)},
 		SnapStart:        map[string]string{"ApplyOn": "None", "OptimizationStatus": "Off"},
-		LoggingConfig:    map[string]string{"LogFormat": "Text", "LogGroup": logGroup(p.fn.Name)},
+		LoggingConfig:    loggingOf(spec, p.fn.Name),
 	}
 	a.state(c, p)
 	if len(spec.Environment) > 0 || p.lambda.HasEnvironment {

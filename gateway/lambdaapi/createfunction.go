@@ -35,7 +35,7 @@ type settings struct {
 	FileSystemConfigs []struct{ Arn string }
 	TracingConfig     *struct{ Mode string }
 	SnapStart         *struct{ ApplyOn string }
-	LoggingConfig     *struct{ LogFormat, ApplicationLogLevel, SystemLogLevel, LogGroup string }
+	LoggingConfig     *loggingConfig
 }
 
 // createFunction answers when the function is durable. As on AWS nothing is

@@ -46,10 +46,7 @@ func (a *api) refuse(r *request, in *settings) error {
 		if err != nil {
 			return err
 		}
-		switch {
-		case l.LogFormat == "JSON" || l.ApplicationLogLevel != "" || l.SystemLogLevel != "":
-			return unsupported("LoggingConfig JSON", "logs are kept as the function writes them; use Text")
-		case l.LogGroup != "" && l.LogGroup != logGroup(t.name):
+		if l.LogGroup != "" && l.LogGroup != logGroup(t.name) {
 			return unsupported("LoggingConfig LogGroup", "each function has the log group /aws/lambda/NAME; leave it out")
 		}
 	}
@@ -115,6 +112,11 @@ func (a *api) apply(ctx context.Context, in *settings, spec *rouse.Spec, lambda 
 		spec.Image = nil
 		if c := in.ImageConfig; len(c.EntryPoint) > 0 || len(c.Command) > 0 || c.WorkingDirectory != "" {
 			spec.Image = &rouse.ImageConfig{EntryPoint: c.EntryPoint, Command: c.Command, Directory: c.WorkingDirectory}
+		}
+	}
+	if in.LoggingConfig != nil {
+		if err := in.LoggingConfig.into(spec); err != nil {
+			return err
 		}
 	}
 	if in.DeadLetterConfig != nil {

@@ -126,6 +126,9 @@ func fixed(rev rouse.Revision, e entry, l rouse.Layout) map[string]string {
 		"LAMBDA_TASK_ROOT":                l.Task,
 		"LAMBDA_RUNTIME_DIR":              l.Runtime,
 	}
+	if log := rev.Spec.Logging; log != nil {
+		env["AWS_LAMBDA_LOG_FORMAT"], env["AWS_LAMBDA_LOG_LEVEL"] = "JSON", string(log.Application)
+	}
 	if rev.Spec.Handler != "" || e.name != "" {
 		env["_HANDLER"] = rev.Spec.Handler
 	}

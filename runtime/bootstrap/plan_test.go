@@ -87,6 +87,7 @@ func TestPlanRefusesWhatCannotRun(t *testing.T) {
 func TestPlanSetsAWSsEnvironment(t *testing.T) {
 	rev := revision(func(s *rouse.Spec) {
 		s.Environment = map[string]string{"AWS_REGION": "eu-central-1", "TZ": "Europe/Berlin", "MINE": "a=b"}
+		s.Logging = &rouse.Logging{Application: rouse.LogWarn, System: rouse.LogInfo}
 	})
 	cmd, err := bootstrap.Planner{}.Plan(rev, sandbox)
 	if err != nil {
@@ -97,7 +98,7 @@ func TestPlanSetsAWSsEnvironment(t *testing.T) {
 		"_HANDLER=app.handler", "LAMBDA_TASK_ROOT=/var/task", "LAMBDA_RUNTIME_DIR=/var/runtime",
 		"AWS_LAMBDA_RUNTIME_API=" + rouse.AddrVar, "AWS_EXECUTION_ENV=AWS_Lambda_python3.11", "AWS_DEFAULT_REGION=us-east-1",
 		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/shop", "AWS_LAMBDA_LOG_STREAM_NAME=2026/01/02/[$LATEST]" + string(rev.ID),
-		"AWS_ACCESS_KEY_ID=ASIAROUSE00000000000", "HOME=/tmp", "AWS_REGION=eu-central-1", "TZ=Europe/Berlin", "MINE=a=b",
+		"AWS_ACCESS_KEY_ID=ASIAROUSE00000000000", "HOME=/tmp", "AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_LEVEL=WARN", "AWS_REGION=eu-central-1", "TZ=Europe/Berlin", "MINE=a=b",
 	} {
 		if !slices.Contains(cmd.Env, want) {
 			t.Errorf("no %s in %q", want, cmd.Env)

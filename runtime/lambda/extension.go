@@ -259,19 +259,24 @@ func (t *Target) sayExtensions() {
 	}
 	took, phase, all := t.init, t.initPhase(), slices.Clone(t.ext.all)
 	t.mu.Unlock()
-	if len(lines) == 0 {
+	report := func() map[string]any { return t.initReport(took, phase, "success", "") }
+	if t.json() {
+		lines = nil
+		for _, x := range all {
+			lines = t.kept(lines, "platform.extension", x.record())
+		}
+		lines = t.kept(lines, "platform.initReport", report())
+	}
+	if len(lines) > 0 {
+		t.o.Output.Say(lines...)
+	}
+	if len(all) == 0 {
 		return
 	}
-	t.o.Output.Say(lines...)
 	for _, x := range all {
-		t.emit("platform.extension", func() map[string]any {
-			return map[string]any{"name": x.name, "state": "Ready", "events": x.events}
-		})
+		t.emit("platform.extension", x.record)
 	}
-	t.emit("platform.initReport", func() map[string]any {
-		return map[string]any{"initializationType": t.initType(), "phase": phase, "status": "success",
-			"metrics": map[string]any{"durationMs": millis(took)}}
-	})
+	t.emit("platform.initReport", report)
 }
 
 func encode(v any) []byte {

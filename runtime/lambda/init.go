@@ -31,11 +31,11 @@ func (t *Target) endInit(err *rouse.Error) func() {
 	}
 	t.initErr = err
 	close(t.inited)
-	took, phase, status := time.Since(t.began), t.initPhase(), "error\tError Type: "+err.Type
+	took, phase, status, kind := time.Since(t.began), t.initPhase(), "error", err.Type
 	if errors.Is(err, context.DeadlineExceeded) || err.Code == rouse.Timeout {
-		status = "timeout"
+		status, kind = "timeout", ""
 	}
-	return func() { t.sayInitReport(took, phase, status) }
+	return func() { t.sayInitReport(took, phase, status, kind) }
 }
 
 // failInit ends an init that is still on with err, and an event that waits for

@@ -19,12 +19,19 @@ const peakTime = 10 * time.Millisecond
 // begin says that inv's process is about to have it.
 func (t *Target) begin(inv *invocation) {
 	inv.beginning.Do(func() {
-		t.o.Output.Begin(inv.ev.ID, "START RequestId: "+inv.ev.ID+" Version: "+t.o.Version, inv.ev.Report != nil)
-		inv.begun.Store(true)
-		t.emit("platform.start", func() map[string]any {
+		started := func() map[string]any {
 			return map[string]any{"requestId": inv.ev.ID, "version": t.o.Version,
 				"tracing": map[string]any{"type": "X-Amzn-Trace-Id", "value": inv.trace}}
-		})
+		}
+		line := ""
+		if !t.json() {
+			line = "START RequestId: " + inv.ev.ID + " Version: " + t.o.Version
+		} else {
+			line = t.firstEvent(inv, started())
+		}
+		t.o.Output.Begin(inv.ev.ID, line, inv.ev.Report != nil)
+		inv.begun.Store(true)
+		t.emit("platform.start", started)
 	})
 }
 
@@ -58,7 +65,11 @@ func (t *Target) finish(inv *invocation) {
 			t.begin(inv) // it ended with the init that it waited for
 		}
 		if inv.begun.Load() {
-			r.Log = t.o.Output.End(t.lastLines(inv, &r)...)
+			lines := t.lastEvents
+			if !t.json() {
+				lines = t.lastLines
+			}
+			r.Log = t.o.Output.End(lines(inv, &r)...)
 			t.emitReport(inv, &r)
 		}
 		if inv.ev.Report != nil {
@@ -186,11 +197,22 @@ func xray(header string) string {
 
 // sayInitStart says that a process begins to get ready.
 func (t *Target) sayInitStart() {
-	t.o.Output.Say("INIT_START Runtime Version: " + t.o.Runtime + "\tRuntime Version ARN: arn:aws:lambda:" + t.o.Region + "::runtime:" + t.o.Runtime)
+	if t.json() {
+		t.sayEvent("platform.initStart", t.initStart("init"))
+		return
+	}
+	t.o.Output.Say("INIT_START Runtime Version: " + t.o.Runtime + "\tRuntime Version ARN: " + t.runtimeARN())
 }
 
 // sayInitReport says how an init ended that came to nothing.
-func (t *Target) sayInitReport(took time.Duration, phase, status string) {
+func (t *Target) sayInitReport(took time.Duration, phase, status, errorType string) {
+	if t.json() {
+		t.sayEvent("platform.initReport", t.initReport(took, phase, status, errorType))
+		return
+	}
+	if errorType != "" {
+		status += "\tError Type: " + errorType
+	}
 	t.o.Output.Say("INIT_REPORT Init Duration: " + string(appendMillis(nil, took)) + " ms\tPhase: " + phase + "\tStatus: " + status)
 }
 
@@ -211,6 +233,9 @@ func (t *Target) runtimeDone() {
 	t.mu.Unlock()
 	if initial {
 		t.o.Output.Drain() // what the init printed belongs to no event
+		if t.json() {
+			t.sayEvent("platform.initRuntimeDone", done)
+		}
 	}
 	switch {
 	case subs == nil:
@@ -233,14 +258,30 @@ func (t *Target) emitDone(inv *invocation, status string, took time.Duration) {
 	if t.subs.Load() == nil || !inv.told.CompareAndSwap(false, true) {
 		return
 	}
-	t.emit("platform.runtimeDone", func() map[string]any {
-		produced := 0
-		if inv.result != nil {
-			produced = len(inv.result.Payload)
-		}
-		return map[string]any{"requestId": inv.ev.ID, "status": status,
-			"metrics": map[string]any{"durationMs": millis(took), "producedBytes": produced}}
-	})
+	t.emit("platform.runtimeDone", func() map[string]any { return inv.doneRecord(status, took) })
+}
+
+// doneRecord is what is told of inv when the process is done with it.
+func (inv *invocation) doneRecord(status string, took time.Duration) map[string]any {
+	produced := 0
+	if inv.result != nil {
+		produced = len(inv.result.Payload)
+	}
+	return map[string]any{"requestId": inv.ev.ID, "status": status,
+		"metrics": map[string]any{"durationMs": millis(took), "producedBytes": produced}}
+}
+
+// status is how inv ended, in telemetry's words.
+func (inv *invocation) status() string {
+	switch {
+	case rouse.CodeOf(inv.err) == rouse.Timeout:
+		return "timeout"
+	case inv.err != nil:
+		return "failure"
+	case inv.result != nil && inv.result.Failure != nil:
+		return "error"
+	}
+	return "success"
 }
 
 // emitReport tells of an event that is over.
@@ -248,28 +289,23 @@ func (t *Target) emitReport(inv *invocation, r *rouse.Report) {
 	if t.subs.Load() == nil {
 		return
 	}
-	status := "success"
-	switch {
-	case rouse.CodeOf(inv.err) == rouse.Timeout:
-		status = "timeout"
-	case inv.err != nil:
-		status = "failure"
-	case inv.result != nil && inv.result.Failure != nil:
-		status = "error"
-	}
+	status := inv.status()
 	t.emitDone(inv, status, r.Duration)
-	t.emit("platform.report", func() map[string]any {
-		metrics := map[string]any{
-			"durationMs": millis(r.Duration), "billedDurationMs": r.Billed.Milliseconds(), "memorySizeMB": int64(t.o.Memory / rouse.MB),
-		}
-		if r.MaxMemory > 0 {
-			metrics["maxMemoryUsedMB"] = int64((r.MaxMemory + rouse.MB - 1) / rouse.MB)
-		}
-		if r.Init > 0 {
-			metrics["initDurationMs"] = millis(r.Init)
-		}
-		return map[string]any{"requestId": inv.ev.ID, "status": status, "metrics": metrics}
-	})
+	t.emit("platform.report", func() map[string]any { return t.reportRecord(inv, r, status) })
+}
+
+// reportRecord is what is told of inv when it is over.
+func (t *Target) reportRecord(inv *invocation, r *rouse.Report, status string) map[string]any {
+	metrics := map[string]any{
+		"durationMs": millis(r.Duration), "billedDurationMs": r.Billed.Milliseconds(), "memorySizeMB": int64(t.o.Memory / rouse.MB),
+	}
+	if r.MaxMemory > 0 {
+		metrics["maxMemoryUsedMB"] = int64((r.MaxMemory + rouse.MB - 1) / rouse.MB)
+	}
+	if r.Init > 0 {
+		metrics["initDurationMs"] = millis(r.Init)
+	}
+	return map[string]any{"requestId": inv.ev.ID, "status": status, "metrics": metrics}
 }
 
 func millis(d time.Duration) float64 {

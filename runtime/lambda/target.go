@@ -43,10 +43,11 @@ type Options struct {
 	Function    string        // for extensions, as are the next two
 	Handler     string
 	Account     string
-	Region      string      // for the log; empty is us-east-1
-	Memory      rouse.Bytes // for the log: the limit
-	Provisioned bool        // the init belongs to no event
-	Output      Output      // nil is nowhere
+	Region      string         // for the log; empty is us-east-1
+	Memory      rouse.Bytes    // for the log: the limit
+	Provisioned bool           // the init belongs to no event
+	Logging     *rouse.Logging // what of the log is kept, as JSON; nil is a log of text
+	Output      Output         // nil is nowhere
 	// Imports is told what our bootstrap says that the code imported. Nil has it
 	// not asked for.
 	Imports func(modules []string)

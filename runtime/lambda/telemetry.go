@@ -201,9 +201,7 @@ func (t *Target) subscribe(s *subscription, port int) {
 	t.o.Output.Follow(t.printed)
 	// What it has missed of the init comes late, but comes.
 	own := []*subscription{s}
-	t.send("platform", own, stamped("platform.initStart", map[string]any{
-		"initializationType": t.initType(), "phase": phase, "functionName": t.o.Function, "functionVersion": t.o.Version,
-	}))
+	t.send("platform", own, stamped("platform.initStart", t.initStart(phase)))
 	t.emit("platform.telemetrySubscription", func() map[string]any {
 		return map[string]any{"name": s.name, "state": "Subscribed", "types": sortedKeys(s.types)}
 	})
