@@ -167,7 +167,7 @@ func children(shim int) (agents, others []int) {
 	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", shim))
 	for _, list := range lists {
 		b, _ := os.ReadFile(list) // which may have gone
-		for _, word := range strings.Fields(string(b)) {
+		for word := range strings.FieldsSeq(string(b)) {
 			pid, _ := strconv.Atoi(word)
 			command, err := os.ReadFile("/proc/" + word + "/cmdline")
 			switch {

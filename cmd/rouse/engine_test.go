@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -77,10 +78,8 @@ func (e *engine) call(method, path string, body io.Reader, statuses ...int) []by
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	for _, status := range statuses {
-		if resp.StatusCode == status {
-			return b
-		}
+	if slices.Contains(statuses, resp.StatusCode) {
+		return b
 	}
 	e.t.Fatalf("engine: %s %s: %s: %s", method, path, resp.Status, b)
 	return nil

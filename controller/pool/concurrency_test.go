@@ -55,9 +55,9 @@ func TestABurstGivesThatManyInstancesOrExactThrottles(t *testing.T) {
 		provisionFirst int
 	}{
 		"without a limit":          {func(*Config, *rouse.Settings) {}, 200, "", 0},
-		"reserved":                 {func(_ *Config, s *rouse.Settings) { s.Reserved = intp(30) }, 30, rouse.QuotaReserved, 0},
-		"reserved, partly ready":   {func(_ *Config, s *rouse.Settings) { s.Reserved, s.Provisioned = intp(30), 10 }, 30, rouse.QuotaReserved, 10},
-		"all that is reserved":     {func(_ *Config, s *rouse.Settings) { s.Reserved, s.Provisioned = intp(10), 10 }, 10, rouse.QuotaReserved, 10},
+		"reserved":                 {func(_ *Config, s *rouse.Settings) { s.Reserved = new(30) }, 30, rouse.QuotaReserved, 0},
+		"reserved, partly ready":   {func(_ *Config, s *rouse.Settings) { s.Reserved, s.Provisioned = new(30), 10 }, 30, rouse.QuotaReserved, 10},
+		"all that is reserved":     {func(_ *Config, s *rouse.Settings) { s.Reserved, s.Provisioned = new(10), 10 }, 10, rouse.QuotaReserved, 10},
 		"the account":              {func(c *Config, _ *rouse.Settings) { c.Account = 120 }, 120, rouse.QuotaAccount, 0},
 		"the account, ready ones":  {func(c *Config, s *rouse.Settings) { c.Account, s.Provisioned = 150, 20 }, 150, rouse.QuotaAccount, 20},
 		"the revision's instances": {func(_ *Config, s *rouse.Settings) { s.MaxInstances = 7 }, 7, rouse.QuotaInstances, 0},
@@ -95,7 +95,7 @@ func TestAWaitInVainSaysWhatForItWas(t *testing.T) {
 		want   rouse.Quota
 		slow   bool // starts take longer than anybody waits
 	}{
-		"reserved":      {func(_ *Config, s *rouse.Settings) { s.Reserved = intp(1) }, rouse.QuotaReserved, false},
+		"reserved":      {func(_ *Config, s *rouse.Settings) { s.Reserved = new(1) }, rouse.QuotaReserved, false},
 		"the account":   {func(c *Config, _ *rouse.Settings) { c.Account = 1 }, rouse.QuotaAccount, false},
 		"max_instances": {func(_ *Config, s *rouse.Settings) { s.MaxInstances = 1 }, rouse.QuotaInstances, false},
 		"the host":      {func(c *Config, _ *rouse.Settings) { c.MaxInstances = 1 }, rouse.QuotaHost, false},
@@ -123,7 +123,7 @@ func TestAWaitInVainSaysWhatForItWas(t *testing.T) {
 
 func TestProvisionedInstancesOfAVersionLeaveNoRoomForOthers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		b := newBench(t, func(_ *Config, s *rouse.Settings) { s.Queue, s.Reserved = 0, intp(1) })
+		b := newBench(t, func(_ *Config, s *rouse.Settings) { s.Queue, s.Reserved = 0, new(1) })
 		settings := b.byRev[b.rev.ID]
 		version := b.function("f", 256*rouse.MB, settings)
 		fn := rouse.Function{
@@ -149,7 +149,7 @@ func TestProvisionedInstancesOfAVersionLeaveNoRoomForOthers(t *testing.T) {
 
 func TestTheNextRequestIsNotThrottledWhileItsProvisionedInstanceSettles(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		b := newBench(t, func(_ *Config, s *rouse.Settings) { s.Queue, s.Reserved, s.Provisioned = 0, intp(1), 1 })
+		b := newBench(t, func(_ *Config, s *rouse.Settings) { s.Queue, s.Reserved, s.Provisioned = 0, new(1), 1 })
 		b.Changed(rouse.Function{Name: "f", Latest: b.rev.ID, Settings: b.byRev[b.rev.ID]})
 		synctest.Wait()
 		first := b.acquire(t)
@@ -205,7 +205,7 @@ func TestWhatTheAccountHasIsSharedByFunctions(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config, s *rouse.Settings) { c.Account, s.Queue = 102, 1 })
 		reserves := rouse.DefaultSettings()
-		reserves.Reserved, reserves.Queue = intp(2), 0
+		reserves.Reserved, reserves.Queue = new(2), 0
 		own := b.function("own", 256*rouse.MB, reserves)
 		b.Changed(rouse.Function{Name: "own", Latest: own.ID, Settings: reserves})
 		other := b.function("other", 256*rouse.MB, rouse.DefaultSettings())

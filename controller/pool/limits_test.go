@@ -38,11 +38,9 @@ func (b *bench) starts() int {
 	return s.state.failures
 }
 
-func intp(n int) *int { return &n }
-
 func TestReservedConcurrencyIsSharedByRevisionsOfAFunction(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		b := newBench(t, func(_ *Config, s *rouse.Settings) { s.Reserved = intp(2) })
+		b := newBench(t, func(_ *Config, s *rouse.Settings) { s.Reserved = new(2) })
 		other := b.function("f", 256*rouse.MB, b.byRev[b.rev.ID])
 		one := b.acquire(t)
 		two, err := b.Acquire(t.Context(), other.ID, 0)
@@ -68,7 +66,7 @@ func TestReservedConcurrencyIsSharedByRevisionsOfAFunction(t *testing.T) {
 
 func TestReservedZeroRefusesEverything(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		b := newBench(t, func(_ *Config, s *rouse.Settings) { s.Reserved = intp(0) })
+		b := newBench(t, func(_ *Config, s *rouse.Settings) { s.Reserved = new(0) })
 		if _, err := b.Acquire(t.Context(), b.rev.ID, 0); rouse.CodeOf(err) != rouse.Throttled {
 			t.Errorf("Acquire: %v, want throttled", err)
 		}

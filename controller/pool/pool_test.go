@@ -368,7 +368,7 @@ func (b *bench) known() (n int) {
 
 func TestNothingIsStartedForASlotThatIsAboutToComeBack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		b := newBench(t, func(_ *Config, s *rouse.Settings) { s.Queue, s.Reserved = 0, intp(1) })
+		b := newBench(t, func(_ *Config, s *rouse.Settings) { s.Queue, s.Reserved = 0, new(1) })
 		first := b.acquire(t)
 		first.Settling()
 		got := make(chan *rouse.Lease)

@@ -47,7 +47,7 @@ func newWorld(t *rapid.T) *world {
 		s.Idle = rouse.Duration(rapid.SampledFrom([]time.Duration{0, time.Second, time.Minute}).Draw(t, "idle"))
 		s.Freeze = s.Concurrency == 1 && rapid.Bool().Draw(t, "freezes")
 		if rapid.Bool().Draw(t, "reserves") {
-			s.Reserved = intp(rapid.IntRange(0, 4).Draw(t, "reserved"))
+			s.Reserved = new(rapid.IntRange(0, 4).Draw(t, "reserved"))
 		}
 		if n == 0 && (s.Reserved == nil || *s.Reserved > 0) {
 			s.Provisioned = rapid.IntRange(0, 1).Draw(t, "provisioned")

@@ -35,7 +35,7 @@ func (p *Proxy) invoke(c *gateway.Call) error {
 			c.URL.Head(h)
 		}
 	}
-	stream := Stream{call: c, before: before}
+	stream := streamed{call: c, before: before}
 	if c.URL != nil {
 		ev.ARN = c.URL.ARN
 	}

@@ -18,29 +18,23 @@ const (
 	maxPrelude = 256 << 10
 )
 
-// Stream answers a call with what its function sends in streaming mode, as it
+// streamed answers a call with what its function sends in streaming mode, as it
 // comes. Its Open is a rouse.Event's Stream.
-type Stream struct {
+type streamed struct {
 	call    *gateway.Call
-	before  func(http.Header)
-	prelude []byte // what has come of it
-	headed  bool   // the head is out
-	bare    bool   // an answer without a body
+	before  func(http.Header) // when set, may add to the answer's header just before that goes out
+	prelude []byte            // what has come of it
+	headed  bool              // the head is out
+	bare    bool              // an answer without a body
 	control *http.ResponseController
 	wrong   error // why the answer is none
 }
 
-var _ io.Writer = (*Stream)(nil)
-
-// NewStream makes the Stream of one call. before, when set, may add to the
-// answer's header just before that goes out.
-func NewStream(c *gateway.Call, before func(http.Header)) *Stream {
-	return &Stream{call: c, before: before}
-}
+var _ io.Writer = (*streamed)(nil)
 
 // Open begins the answer. Of a runtime that announces no prelude everything is
 // the body, of the type it says.
-func (s *Stream) Open(contentType string) io.Writer {
+func (s *streamed) Open(contentType string) io.Writer {
 	s.control = http.NewResponseController(s.call.Writer)
 	// A client that does not read cannot hold the instance beyond its event.
 	_ = s.control.SetWriteDeadline(time.Now().Add(s.call.Revision.Spec.Timeout.D())) // what cannot do it has no client
@@ -54,7 +48,7 @@ func (s *Stream) Open(contentType string) io.Writer {
 
 // Write sends b on at once. Its error is the client's leaving, or a malformed
 // answer; Close has it as well.
-func (s *Stream) Write(b []byte) (int, error) {
+func (s *streamed) Write(b []byte) (int, error) {
 	if s.wrong != nil {
 		return 0, s.wrong
 	}
@@ -73,7 +67,7 @@ func (s *Stream) Write(b []byte) (int, error) {
 
 // Close ends the answer once the function has sent all of it. It returns a
 // FunctionError when that was no answer, and gateway.ErrClientGone.
-func (s *Stream) Close() error {
+func (s *streamed) Close() error {
 	switch {
 	case s.wrong != nil:
 	case !s.headed:
@@ -86,7 +80,7 @@ func (s *Stream) Close() error {
 
 // divide takes the prelude from the front of the answer and returns the body's
 // part of it.
-func (s *Stream) divide(b []byte) []byte {
+func (s *streamed) divide(b []byte) []byte {
 	searched := max(len(s.prelude)-len(eightNULs)+1, 0)
 	s.prelude = append(s.prelude, b...)
 	at := bytes.Index(s.prelude[searched:], eightNULs)
@@ -108,7 +102,7 @@ func (s *Stream) divide(b []byte) []byte {
 }
 
 // head sends status and header.
-func (s *Stream) head(rep *reply) {
+func (s *streamed) head(rep *reply) {
 	h := s.call.Writer.Header()
 	for name, values := range rep.header {
 		h[name] = values
@@ -121,7 +115,7 @@ func (s *Stream) head(rep *reply) {
 	s.call.Writer.WriteHeader(rep.status)
 }
 
-func (s *Stream) send(b []byte) error {
+func (s *streamed) send(b []byte) error {
 	if len(b) > 0 && !s.bare {
 		if _, err := s.call.Writer.Write(b); err != nil {
 			return gateway.ErrClientGone

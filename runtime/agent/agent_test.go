@@ -362,7 +362,7 @@ func (h *host) children() (pids []int) {
 	}
 	for _, file := range files {
 		b, _ := os.ReadFile(file) // a thread may have ended
-		for _, word := range strings.Fields(string(b)) {
+		for word := range strings.FieldsSeq(string(b)) {
 			pid, err := strconv.Atoi(word)
 			if err != nil {
 				h.t.Fatal(err)

@@ -55,9 +55,10 @@
 // any other.
 //
 // A command may have extensions: programs that begin with each run, before its
-// main process, which waits for proceed. They print to a pipe of their own. The end of one is the end of the run;
-// end, and the main process's own end, leave them running until the host has
-// told them and waited (await), by restart, kill or stop.
+// main process, which waits for proceed. They print to a pipe of their own. The
+// end of one is the end of the run; end, and the main process's own end, leave
+// them running until the host has told them and waited (await), by restart, kill
+// or stop.
 //
 // Stop, like the end of the agent for any other reason, ends every process of
 // the function.

@@ -51,7 +51,7 @@ func keptAttributes(dir string) (string, error) {
 		return "", err
 	}
 	var kept []string
-	for _, attr := range strings.Split(string(buffer[:n]), "\x00") {
+	for attr := range strings.SplitSeq(string(buffer[:n]), "\x00") {
 		if !isKept(attr) {
 			continue
 		}

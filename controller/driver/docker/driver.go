@@ -106,11 +106,9 @@ func New(ctx context.Context, o Options) (*Driver, error) {
 		cancel()
 		return nil, errors.Join(err, api.Close())
 	}
-	d.beside.Add(1)
-	go func() {
-		defer d.beside.Done()
+	d.beside.Go(func() {
 		d.follow(background)
-	}()
+	})
 	return d, nil
 }
 

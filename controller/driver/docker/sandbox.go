@@ -214,16 +214,14 @@ func (s *sandbox) connected(ctx context.Context) error {
 
 // watch ends the sandbox with its agent's connection.
 func (s *sandbox) watch() {
-	s.d.beside.Add(1)
-	go func() {
-		defer s.d.beside.Done()
+	s.d.beside.Go(func() {
 		select {
 		case <-s.link.Lost():
 			s.end()
 		case <-s.gone:
 		case <-s.d.done:
 		}
-	}()
+	})
 }
 
 // Wait blocks until the container or its agent has ended.

@@ -176,13 +176,11 @@ func (s *sandbox) watchMemory() {
 	if s.watcher == nil {
 		return
 	}
-	s.d.running.Add(1)
-	go func() {
-		defer s.d.running.Done()
+	s.d.running.Go(func() {
 		ticker := time.NewTicker(watchEvery)
 		defer ticker.Stop()
 		s.watcher.run(s.agent.done, ticker.C, func() []int { return descendants(s.agent.pid) })
-	}()
+	})
 }
 
 // left is a sandbox that an earlier host process left, as its record says. The

@@ -68,7 +68,7 @@ func crash(dir string) {
 	for i := range 5 {
 		sch := every("rate(1 minute)", func(sch *rouse.Schedule) {
 			sch.Name, sch.Missed, sch.MissedWithin = fmt.Sprintf("s%d", i), rouse.MissedAll, rouse.Duration(100*time.Hour)
-			sch.Payload = []byte(fmt.Sprintf(`"%d <aws.scheduler.scheduled-time>"`, i))
+			sch.Payload = fmt.Appendf(nil, `"%d <aws.scheduler.scheduled-time>"`, i)
 		})
 		if _, err := s.Put(context.Background(), sch, true); err != nil && rouse.CodeOf(err) != rouse.Conflict {
 			panic(err)

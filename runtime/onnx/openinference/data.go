@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/rousehq/rouse/runtime/onnx"
 )
@@ -111,10 +112,8 @@ func jsonData(data any) any {
 			}
 		}
 	case []float64:
-		for _, f := range data {
-			if odd(f) {
-				return named(data)
-			}
+		if slices.ContainsFunc(data, odd) {
+			return named(data)
 		}
 	}
 	return data
