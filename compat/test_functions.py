@@ -106,6 +106,18 @@ class Functions(Suite):
         self.assertEqual(self.c.update_function_configuration(FunctionName=self.name, Description="1st")["LastUpdateStatus"], "InProgress")
         self.assertNotEqual(self.c.get_function_configuration(FunctionName=self.name)["RevisionId"], first["RevisionId"])
 
+    def test_a_dry_run_changes_nothing(self):
+        code, other = archive(), archive("def handler(e, c): return 2")
+        self.create(Code={"ZipFile": code})
+        before = self.c.get_function_configuration(FunctionName=self.name)
+        dry = self.c.update_function_code(FunctionName=self.name, ZipFile=other, DryRun=True, Publish=True)
+        self.assertEqual(dry["RevisionId"], before["RevisionId"])
+        self.described(dry, self.configuration(other, DONE))
+        after = self.c.get_function_configuration(FunctionName=self.name)
+        self.assertEqual({**after, "ResponseMetadata": None}, {**before, "ResponseMetadata": None})
+        self.assertEqual(len(self.c.list_versions_by_function(FunctionName=self.name)["Versions"]), 1)
+        self.invalid("Could not unzip uploaded file. Please check your file, then try to upload again.", self.c.update_function_code, FunctionName=self.name, ZipFile=b"none", DryRun=True)
+
     def test_versions(self):
         code = archive()
         self.described(self.create(Code={"ZipFile": code}, Publish=True), self.configuration(code, CREATING, Version="1"))
@@ -301,6 +313,10 @@ class Functions(Suite):
         with self.assertRaises(ClientError) as caught:
             self.raw.create_function(**self.arguments(FunctionName=f"arn:aws:lambda:{REGION}:123456789012:function:x"))
         self.assertEqual((caught.exception.response["Error"]["Code"], caught.exception.response["ResponseMetadata"]["HTTPStatusCode"]), ("AccessDeniedException", 403))
+        whole = f"arn:aws:lambda:{REGION}:123456789012:function:x"
+        for name in (whole, "123456789012:function:x"):
+            self.refused("AccessDeniedException", 403, f"User: arn:aws:iam::{ACCOUNT}:root is not authorized to perform: lambda:GetFunction on resource: {whole} because no resource-based "
+                         "policy allows the lambda:GetFunction action", self.c.get_function, FunctionName=name)
         for name in ("aaaaaaaaaa" * 6 + "aaaaa", f"{ARN}{'a' * 65}"):
             with self.assertRaisesRegex(ClientError, "failed to satisfy constraint: Member must have length less than or equal to 64"):
                 self.raw.create_function(**self.arguments(FunctionName=name))

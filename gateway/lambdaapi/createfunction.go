@@ -121,6 +121,9 @@ func (a *api) source(r *request, prefix string, spec *rouse.Spec, made *rouse.La
 	if prefix != "" {
 		code, _ = r.input["Code"].(map[string]any)
 	}
+	if key, _ := code["SourceKMSKeyArn"].(string); key != "" {
+		return unsupported("SourceKMSKeyArn", "nothing is encrypted with keys of a KMS; leave it out")
+	}
 	uri, _ := code["ImageUri"].(string)
 	archive, zipped := r.blobs[prefix+"zipFile"]
 	_, bucket := code["S3Bucket"]

@@ -20,6 +20,7 @@ func reply(c *gateway.Call, status int, v any) error {
 		status, v = other.status, other.body
 	}
 	if v == nil {
+		c.Writer.Header()["Content-Type"] = jsonType // AWS says so of nothing, too
 		c.Writer.WriteHeader(status)
 		return nil
 	}

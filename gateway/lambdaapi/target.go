@@ -36,7 +36,7 @@ func (a *api) target(operation, text, qualifier string) (target, error) {
 			operation = "InvokeFunction" // the name of the action
 		}
 		return target{}, denied("User: arn:aws:iam::%s:root is not authorized to perform: lambda:%s on resource: %s because no resource-based policy allows the lambda:%s action",
-			a.Place.Account, operation, text, operation)
+			a.Place.Account, operation, rouse.Place{Region: a.Place.Region, Account: account}.ARN(rouse.FunctionName(name), rouse.Qualifier(derived)), operation)
 	}
 	if derived != "" && qualifier != "" && derived != qualifier {
 		return target{}, invalid("The derived qualifier from the function name does not match the specified qualifier.")

@@ -23,8 +23,8 @@ func (a *api) updateFunctionCode(r *request) (any, error) {
 	if err := a.buildable(in.Architectures); err != nil {
 		return nil, err
 	}
-	if r.has("PublishTo") || r.text("SourceKMSKeyArn") != "" {
-		return nil, unsupported("PublishTo or SourceKMSKeyArn", "leave it out")
+	if r.has("PublishTo") {
+		return nil, unsupported("PublishTo", "leave it out")
 	}
 	if err := a.changeable(fn); err != nil {
 		return nil, err
@@ -44,11 +44,12 @@ func (a *api) updateFunctionCode(r *request) (any, error) {
 	if err := fits(&spec, &made); err != nil {
 		return nil, err
 	}
-	if in.DryRun {
-		dry := before
-		rev := *before.rev
+	if in.DryRun { // it is described as it would be, and nothing goes on
+		dry, rev := before, *before.rev
 		rev.Spec, dry.rev, dry.lambda = spec, &rev, made
-		return a.configuration(dry).updating(), nil
+		c := a.configuration(dry)
+		c.RevisionId = before.revisionID()
+		return c, nil
 	}
 	return a.revise(r, t, in.RevisionId, in.Publish, func(_ *rouse.Function, s *rouse.Spec) error {
 		s.Artifact = spec.Artifact
