@@ -63,6 +63,7 @@ type Layout struct {
 	Runtime     string // the bootstraps: /var/runtime
 	Tmp         string
 	Interpreter string // the interpreter's path on a host; "" in images, which have it in PATH
+	Instance    string // tells this sandbox's log stream from others'
 	RuntimeAPI  string // AddrVar or a fixed address
 	Port        string // PortVar or a fixed port
 	Platform    string // address of Rouse's own API, PlatformVar or a fixed one; "" when there is none

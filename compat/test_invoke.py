@@ -115,6 +115,9 @@ class Invoke(Suite):
         self.c.update_function_code(FunctionName=self.name, ZipFile=archive("x = 1"))
         body = json.loads(self.invoke({})["Text"])
         self.assertEqual((body["errorType"], body["errorMessage"]), ("Runtime.HandlerNotFound", "Handler 'handler' missing on module 'app'"))
+        self.c.update_function_configuration(FunctionName=self.name, Handler="app")
+        body = json.loads(self.invoke({})["Text"])
+        self.assertEqual((body["errorType"], body["errorMessage"]), ("Runtime.MalformedHandlerName", "Bad handler 'app': not enough values to unpack (expected 2, got 1)"))
 
     def test_limits_both_ways(self):
         self.create(MemorySize=512, Timeout=20)
@@ -206,7 +209,7 @@ class Invoke(Suite):
             self.assertEqual(json.loads(old.result()["Text"]), {"sleep": 1.5, "old": True})
 
     def test_many_at_once_get_an_instance_each(self):
-        self.create(Code={"ZipFile": archive("import os, time, uuid\nME = str(uuid.uuid4())\ndef handler(e, c):\n    time.sleep(3)\n    return ME")}, Timeout=60)
+        self.create(Code={"ZipFile": archive("import time\ndef handler(e, c):\n    time.sleep(3)\n    return c.log_stream_name")}, Timeout=60)
         n = 8
         gate = threading.Barrier(n)
 

@@ -51,6 +51,7 @@ func TestBadInputEndsInItsDocumentedError(t *testing.T) {
 		{"PUT", fn + "new", `{"spec":null}`, 400, "spec: must not be null"},
 		{"PUT", fn + "new", `{"spec":{"memory":"much"}}`, 400, `spec.memory: size "much": write it like`},
 		{"PUT", fn + "new", `{"spec":{"timeout":true}}`, 400, `spec.timeout: duration "true"`},
+		{"PUT", fn + "new", `{"spec":{"runtime":"python3.11","handler":"app"}}`, 400, `handler "app": write it as module.function`},
 		{"PUT", fn + "new", `{"spec":{"runtime":3}}`, 400, "spec.runtime: must be a string, not 3"},
 		{"PUT", fn + "new", `{"spec":{"command":"ls"}}`, 400, "spec.command: must be a list of strings"},
 		{"PUT", fn + "new", `{"spec":{"environment":{"A":1}}}`, 400, "spec.environment.A: must be a string"},

@@ -50,6 +50,9 @@ func (a *api) readDeployment(c *gateway.Call) (rouse.Deployment, error) {
 	if err := decode(raw, &d); err != nil {
 		return d, err
 	}
+	if err := checkHandler(&d.Spec); err != nil {
+		return d, err
+	}
 	if d.Name != name {
 		return d, rouse.Errorf(rouse.Invalid, "name %q: must be %q, as in the path", rouse.Clip(string(d.Name)), name)
 	}
@@ -67,6 +70,16 @@ func (a *api) readDeployment(c *gateway.Call) (rouse.Deployment, error) {
 		return d, a.Webhook(settings.Webhook)
 	}
 	return d, nil
+}
+
+// checkHandler says early what a runtime would say when the function is called, which
+// is when AWS Lambda does.
+func checkHandler(s *rouse.Spec) error {
+	module := strings.HasPrefix(s.Runtime, "python") || strings.HasPrefix(s.Runtime, "nodejs")
+	if module && s.Contract == rouse.ContractLambda && s.Handler != "" && len(s.Command) == 0 && !strings.Contains(s.Handler, ".") {
+		return rouse.Errorf(rouse.Invalid, "handler %q: write it as module.function", rouse.Clip(s.Handler))
+	}
+	return nil
 }
 
 func (a *api) deployAloud(c *gateway.Call, d rouse.Deployment) error {

@@ -42,8 +42,6 @@ func compatible(spec rouse.Spec, e entry) error {
 		return rouse.Errorf(rouse.Invalid, "handler: missing; runtime %s needs one, such as app.handler", e.name)
 	case spec.Handler == "":
 		return rouse.Errorf(rouse.Invalid, "handler: missing; for contract http name the file to run, or give a command")
-	case spec.Contract == rouse.ContractLambda && !strings.Contains(spec.Handler, "."):
-		return rouse.Errorf(rouse.Invalid, "handler %q: write it as module.function", spec.Handler)
 	}
 	return nil
 }

@@ -68,7 +68,6 @@ func TestPlanRefusesWhatCannotRun(t *testing.T) {
 		{"a model by events", func(s *rouse.Spec) { s.Runtime = "onnx" }, "runtime onnx serves contract http"},
 		{"no handler", func(s *rouse.Spec) { s.Handler = "" }, "such as app.handler"},
 		{"no file", func(s *rouse.Spec) { s.Handler, s.Contract = "", rouse.ContractHTTP }, "name the file to run"},
-		{"a handler without a function", func(s *rouse.Spec) { s.Handler = "app" }, "module.function"},
 		{"the contract's variable", func(s *rouse.Spec) { s.Environment = map[string]string{"AWS_LAMBDA_RUNTIME_API": "evil:1"} }, "AWS_LAMBDA_RUNTIME_API"},
 		{"the contract's port", func(s *rouse.Spec) {
 			s.Contract, s.Handler = rouse.ContractHTTP, "app.py"
@@ -97,7 +96,8 @@ func TestPlanSetsAWSsEnvironment(t *testing.T) {
 		"AWS_LAMBDA_FUNCTION_NAME=shop", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512",
 		"_HANDLER=app.handler", "LAMBDA_TASK_ROOT=/var/task", "LAMBDA_RUNTIME_DIR=/var/runtime",
 		"AWS_LAMBDA_RUNTIME_API=" + rouse.AddrVar, "AWS_EXECUTION_ENV=AWS_Lambda_python3.11", "AWS_DEFAULT_REGION=us-east-1",
-		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/shop", "AWS_LAMBDA_LOG_STREAM_NAME=2026/01/02/[$LATEST]" + string(rev.ID),
+		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/shop", "AWS_LAMBDA_LOG_STREAM_NAME=2026/01/02/[$LATEST]e3b0c44298fc1c149afbf4c8996fb924",
+		"AWS_XRAY_CONTEXT_MISSING=LOG_ERROR",
 		"AWS_ACCESS_KEY_ID=ASIAROUSE00000000000", "HOME=/tmp", "AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_LEVEL=WARN", "AWS_REGION=eu-central-1", "TZ=Europe/Berlin", "MINE=a=b",
 	} {
 		if !slices.Contains(cmd.Env, want) {
@@ -176,15 +176,35 @@ func TestCodeIsToldItsVersionAndHowItWasStarted(t *testing.T) {
 		}
 		return strings.Join(c.Env, "\n")
 	}
-	for _, want := range []string{"AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_LAMBDA_INITIALIZATION_TYPE=on-demand", "/[$LATEST]r"} {
+	for _, want := range []string{"AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_LAMBDA_INITIALIZATION_TYPE=on-demand", "/[$LATEST]e3b0c442"} {
 		if !strings.Contains(env(), want) {
 			t.Errorf("%s is missing", want)
 		}
 	}
 	rev.Spec.Version, rev.Provisioned = "7", true
-	for _, want := range []string{"AWS_LAMBDA_FUNCTION_VERSION=7", "AWS_LAMBDA_INITIALIZATION_TYPE=provisioned-concurrency", "/[7]r"} {
+	for _, want := range []string{"AWS_LAMBDA_FUNCTION_VERSION=7", "AWS_LAMBDA_INITIALIZATION_TYPE=provisioned-concurrency", "/[7]e3b0c442"} {
 		if !strings.Contains(env(), want) {
 			t.Errorf("%s is missing", want)
 		}
+	}
+}
+
+func TestEverySandboxHasALogStreamOfItsOwn(t *testing.T) {
+	seen := map[string]bool{}
+	for _, instance := range []string{"a", "b"} {
+		l := sandbox
+		l.Instance = instance
+		c, err := bootstrap.Planner{}.Plan(revision(func(*rouse.Spec) {}), l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kv := range c.Env {
+			if name, ok := strings.CutPrefix(kv, "AWS_LAMBDA_LOG_STREAM_NAME=2026/01/02/[$LATEST]"); ok && len(name) == 32 {
+				seen[name] = true
+			}
+		}
+	}
+	if len(seen) != 2 {
+		t.Errorf("two sandboxes have the log streams %v", seen)
 	}
 }

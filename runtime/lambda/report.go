@@ -145,7 +145,11 @@ func (t *Target) lastLines(inv *invocation, r *rouse.Report) []string {
 			lines = append(lines, time.Now().UTC().Format("2006-01-02T15:04:05.000Z ")+id+" "+text, "")
 			status = "Status: timeout"
 		default:
-			if failed.Payload == nil { // else the runtime has said it
+			switch {
+			case failed.Payload != nil: // the runtime has said it
+			case failed.Exit != nil && failed.Exit.OOM: // of which AWS says the cause below only
+				lines = append(lines, "RequestId: "+id+" Error: Runtime exited with error: signal: killed", "Runtime.ExitError")
+			default:
 				lines = append(lines, failed.Message, failed.Type)
 			}
 			status = "Status: error\tError Type: " + failed.Type

@@ -186,6 +186,18 @@ func TestTheLogSaysHowAnEventFailed(t *testing.T) {
 			"RequestId: a Error: Runtime exited with error: exit status 3", "Runtime.ExitError",
 			"END RequestId: a", report+"Status: error\tError Type: Runtime.ExitError")
 	})
+	t.Run("for want of memory", func(t *testing.T) {
+		j := new(journal)
+		w := newWorld(t, logged(j))
+		c := w.ready()
+		out := w.invoke(event("a"))
+		c.want(200, "")
+		w.died(rouse.Exit{Code: -1, Signal: "killed", OOM: true, PeakMemory: 30 * rouse.MB}, c)
+		<-out
+		w.wantLines(j, initStart, "START RequestId: a Version: $LATEST",
+			"RequestId: a Error: Runtime exited with error: signal: killed", "Runtime.ExitError",
+			"END RequestId: a", report+"Status: error\tError Type: Runtime.OutOfMemory")
+	})
 	t.Run("at its deadline", func(t *testing.T) {
 		j := new(journal)
 		w := newWorld(t, logged(j), func(_ *rouse.Endpoint, o *Options) { o.Timeout = 50 * time.Millisecond })

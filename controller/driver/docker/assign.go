@@ -67,7 +67,7 @@ func (s *sandbox) plan(ctx context.Context, rev rouse.Revision, read func(contex
 	}
 	command, err := s.d.Planner.Plan(rev, rouse.Layout{
 		Task: taskDir, Opt: optDir, Bootstrap: s.bootstrap(rev), Runtime: runtimeDir, Tmp: tmpDir, RuntimeAPI: runtimeAPI, Port: strconv.Itoa(port),
-		Platform: own,
+		Platform: own, Instance: string(s.id),
 	})
 	if err != nil {
 		return rouse.Launch{}, err

@@ -63,7 +63,7 @@ func (s *sandbox) launch(ctx context.Context, rev rouse.Revision) (rouse.Launch,
 		platform, platformVar, token = "127.0.0.1:0", rouse.PlatformVar, rand.Text()
 	}
 	command, err := s.d.Planner.Plan(rev, rouse.Layout{
-		Task: task, Opt: opt, Bootstrap: bootstrap(task, opt), Runtime: s.d.bootstraps(), Tmp: s.tmpDir(), Interpreter: interpreter,
+		Task: task, Opt: opt, Bootstrap: bootstrap(task, opt), Runtime: s.d.bootstraps(), Tmp: s.tmpDir(), Interpreter: interpreter, Instance: string(s.ID()),
 		RuntimeAPI: rouse.AddrVar, Port: rouse.PortVar, Platform: platformVar, PlatformToken: token,
 	})
 	if err != nil {
