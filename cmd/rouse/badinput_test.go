@@ -73,6 +73,15 @@ func TestAnImageThatDoesNotExistIsRefusedAtOnce(t *testing.T) {
 	}
 }
 
+// In a registry the name of a base image of Rouse's may be anybody's.
+func TestABaseImageThatIsNotThereIsNotPulled(t *testing.T) {
+	w := onDockerWith(t, dataDir(t), "--runtime-image", "python3.11=rouse/nobody-made-this")
+	r := w.rouse("deploy", "f", "--code", "testdata", "--runtime", "python3.11", "--handler", "app.handler")
+	if r.code != exitFailed || !strings.Contains(r.stderr, "rouse/nobody-made-this is not on this engine: images/build.sh makes it") || strings.Contains(r.stderr, "pull") {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestAnUnknownDriverIsRefused(t *testing.T) {
 	r := command(t, nil, "serve", "--data", dataDir(t), "--driver", "dokcer")
 	if r.code != exitUsage || !strings.Contains(r.stderr, "auto, docker or process") {

@@ -36,7 +36,7 @@ func TestMistakesOnTheCommandLineAreNamed(t *testing.T) {
 		"deploy a --image x --wait --no-wait": "none of the others can be",
 		"deploy -f " + file + " b":            `declares no function "b"`,
 		"deploy -f " + file + " --memory 1GB": "takes everything from the file",
-		"invoke":                              "rouse: invoke takes NAME[:QUALIFIER]; it was given nothing",
+		"invoke":                              "rouse: invoke takes NAME[:QUALIFIER] [-d DATA]; it was given nothing",
 		"invoke a:1 --qualifier 2":            "has a qualifier already",
 		"invoke a/b":                          `name "a/b"`,
 		"invoke a --server ftp://x":           `server "ftp://x"`,

@@ -24,7 +24,7 @@ func (a *app) invokeCommand() *cobra.Command {
 	var data, qualifier, webhook string
 	var showLog, later, wait bool
 	cmd := &cobra.Command{
-		Use:   "invoke NAME[:QUALIFIER]",
+		Use:   "invoke NAME[:QUALIFIER] [-d DATA]",
 		Short: "call a function and print its answer",
 		Long: "Call a function and print its answer. A lambda function gets the data as its event, {} when\n" +
 			"there is none; an http function gets POST / with it, or GET / without. With --async the call is on disk\n" +

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/containerd/errdefs"
 	imageapi "github.com/docker/docker/api/types/image"
@@ -66,6 +67,10 @@ func (d *Driver) Check(ctx context.Context, spec rouse.Spec, report func(string)
 	return spec, nil
 }
 
+// ownImages begins the names of Rouse's base images. They are built on the host
+// and never pulled: in a registry such a name may be anybody's.
+const ownImages = "rouse/"
+
 // asked is the image that an artifact means. What its name, ref, means now does
 // not matter once its id is known.
 func (d *Driver) asked(ctx context.Context, a rouse.Artifact, ref string, report func(string)) (image, error) {
@@ -83,6 +88,8 @@ func (d *Driver) asked(ctx context.Context, a rouse.Artifact, ref string, report
 	switch {
 	case !errdefs.IsNotFound(err):
 		return img, err
+	case a.Image == "" && strings.HasPrefix(ref, ownImages):
+		return image{}, rouse.Errorf(rouse.StartFailed, "%s is not on this engine: images/build.sh makes it, or rouse serve --runtime-image names another", ref)
 	case a.Image == "": // which every start asks the engine for, by name
 		return d.pulled(ctx, ref, report, nil)
 	}
