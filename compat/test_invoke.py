@@ -119,6 +119,14 @@ class Invoke(Suite):
         body = json.loads(self.invoke({})["Text"])
         self.assertEqual((body["errorType"], body["errorMessage"]), ("Runtime.MalformedHandlerName", "Bad handler 'app': not enough values to unpack (expected 2, got 1)"))
 
+    def test_programs_that_cannot_start(self):
+        self.create(Runtime="provided.al2023", Handler="any", Code={"ZipFile": archive("#!/bin/sh", "main", 0o755)})
+        self.fails({}, "Runtime.InvalidEntrypoint", "RequestId: <id> Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]")
+        for source, mode, why in (("#!/missing\n", 0o755, "no such file or directory"), ("no program", 0o755, "exec format error"), ("#!/bin/sh", 0o644, "permission denied")):
+            self.c.update_function_code(FunctionName=self.name, ZipFile=archive(source, "bootstrap", mode))
+            answer = self.fails({}, "Runtime.InvalidEntrypoint", "RequestId: <id> Error: fork/exec /var/task/bootstrap: " + why, LogType="Tail")
+            self.assertIn("Status: error\tError Type: Runtime.InvalidEntrypoint", self.log(answer))
+
     def test_limits_both_ways(self):
         self.create(MemorySize=512, Timeout=20)
         most = 6 * 1024 * 1024

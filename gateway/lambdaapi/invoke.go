@@ -215,7 +215,7 @@ func FailureBody(id string, e *rouse.Error) []byte {
 	switch {
 	case e.Exit == nil:
 	case e.Exit.Error != "":
-		body.Type, body.Message = "Runtime.InvalidEntrypoint", e.Exit.Error
+		body.Type, body.Message = "Runtime.InvalidEntrypoint", entrypoint(e.Exit.Error)
 	case e.Exit.OOM: // of which AWS tells no more than what became of the process
 		body.Type, body.Message = "Runtime.ExitError", "Runtime exited with error: signal: killed"
 	}

@@ -126,6 +126,8 @@ func (t *Target) exitError(code rouse.Code, id string) *rouse.Error {
 			if e.exit.PeakMemory > 0 {
 				text += " at " + e.exit.PeakMemory.String()
 			}
+		case e.exit.Error != "":
+			kind, text = "Runtime.InvalidEntrypoint", e.exit.Error
 		case e.exit != (rouse.Exit{PeakMemory: e.exit.PeakMemory}):
 			text = "Runtime exited with error: " + e.exit.String()
 		}
