@@ -142,15 +142,30 @@ func (a *api) changePolicy(r *request, t target, revision string, edit func([]ro
 		if fn.Lambda.Policies[t.qualifier] = list; len(list) == 0 {
 			delete(fn.Lambda.Policies, t.qualifier)
 		}
-		if alias, ok := fn.Aliases[t.qualifier]; ok {
-			alias.RevisionID = uuid.NewString()
-			fn.Aliases[t.qualifier] = alias
-		} else if t.qualifier == "" {
-			fn.Lambda.Latest.RevisionID = uuid.NewString()
-		}
+		revised(fn, t.qualifier)
 		return nil
 	})
 	return fn, a.gone(t, err)
+}
+
+// revised gives what q names, whose policy was changed, another RevisionId.
+func revised(fn *rouse.Function, q rouse.Qualifier) {
+	if alias, ok := fn.Aliases[q]; ok {
+		alias.RevisionID = uuid.NewString()
+		fn.Aliases[q] = alias
+		return
+	}
+	number, _ := fn.Number(q, 1)
+	v := fn.Version(number)
+	if v == nil {
+		fn.Lambda.Latest.RevisionID = uuid.NewString()
+		return
+	}
+	lambda := rouse.LambdaVersion{}
+	if v.Lambda != nil {
+		lambda = *v.Lambda
+	}
+	lambda.RevisionID, v.Lambda = uuid.NewString(), &lambda
 }
 
 // revisionOf is the RevisionId of the function, version or alias that t names.

@@ -2,6 +2,7 @@ package lambdaapi
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -86,34 +87,51 @@ func TestAStatementThatAWSWouldRefuseIsRefused(t *testing.T) {
 
 func TestAPolicyIsChangedOnlyByWhoKnowsIt(t *testing.T) {
 	h := newWorld().api()
+	if got := call(h, "POST", "/2015-03-31/functions/f/versions", "{}"); got.Code != 201 {
+		t.Fatal(got.Body)
+	}
+	if got := call(h, "POST", "/2015-03-31/functions/f/aliases", `{"Name":"live","FunctionVersion":"1"}`); got.Code != 201 {
+		t.Fatal(got.Body)
+	}
+	for of, path := range map[string]string{"": functionF + "/configuration", "1": functionF + "/configuration?Qualifier=1", "live": functionF + "/aliases/live"} {
+		t.Run("of "+of, func(t *testing.T) { changedByWhoKnows(t, h, of, path) })
+	}
+}
+
+// changedByWhoKnows changes the policy of what a qualifier names, which path tells of.
+func changedByWhoKnows(t *testing.T, h http.Handler, qualifier, path string) {
 	revision := func() string {
-		var got struct{ RevisionId string }
-		if err := json.Unmarshal(call(h, "GET", policyF, "").Body.Bytes(), &got); err != nil {
+		t.Helper()
+		var got, told struct{ RevisionId string }
+		if err := json.Unmarshal(call(h, "GET", policyF+"?Qualifier="+qualifier, "").Body.Bytes(), &got); err != nil {
 			t.Fatal(err)
+		}
+		if err := json.Unmarshal(call(h, "GET", path, "").Body.Bytes(), &told); err != nil || told != got {
+			t.Errorf("the policy is of revision %s, what it is attached to of %s (%v)", got.RevisionId, told.RevisionId, err)
 		}
 		return got.RevisionId
 	}
 	for _, id := range []string{"one", "two"} {
-		if got := call(h, "POST", policyF, permission(map[string]any{"StatementId": id})); got.Code != 201 {
+		if got := call(h, "POST", policyF+"?Qualifier="+qualifier, permission(map[string]any{"StatementId": id})); got.Code != 201 {
 			t.Fatal(got.Body)
 		}
 	}
 	stale := revision()
-	if got := call(h, "DELETE", policyF+"/one?RevisionId="+stale, ""); got.Code != 204 {
+	if got := call(h, "DELETE", policyF+"/one?Qualifier="+qualifier+"&RevisionId="+stale, ""); got.Code != 204 {
 		t.Errorf("%d %s", got.Code, got.Body)
 	}
 	for _, c := range []struct{ method, path, body string }{
-		{"DELETE", policyF + "/two?RevisionId=" + stale, ""},
-		{"POST", policyF, permission(map[string]any{"RevisionId": stale})},
+		{"DELETE", policyF + "/two?Qualifier=" + qualifier + "&RevisionId=" + stale, ""},
+		{"POST", policyF + "?Qualifier=" + qualifier, permission(map[string]any{"RevisionId": stale})},
 	} {
 		if got := call(h, c.method, c.path, c.body); got.Code != 412 || !strings.Contains(got.Body.String(), "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API to retrieve the latest Revision Id") {
 			t.Errorf("%s with a stale revision: %d %s", c.method, got.Code, got.Body)
 		}
 	}
-	if got := call(h, "DELETE", policyF+"/two?RevisionId="+revision(), ""); got.Code != 204 {
+	if got := call(h, "DELETE", policyF+"/two?Qualifier="+qualifier+"&RevisionId="+revision(), ""); got.Code != 204 {
 		t.Errorf("%d %s", got.Code, got.Body)
 	}
-	if got := call(h, "DELETE", policyF+"/two", ""); got.Code != 404 || !strings.Contains(got.Body.String(), "No policy is associated with the given resource.") {
+	if got := call(h, "DELETE", policyF+"/two?Qualifier="+qualifier, ""); got.Code != 404 || !strings.Contains(got.Body.String(), "No policy is associated with the given resource.") {
 		t.Errorf("%d %s", got.Code, got.Body)
 	}
 }
