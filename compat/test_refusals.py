@@ -78,6 +78,10 @@ class Refusals(Suite):
 
     def test_settings_that_could_only_be_ignored(self):
         self.bad("python3.11 is not supported for SnapStart enabled functions.", SnapStart={"ApplyOn": "PublishedVersions"})
+        self.create()
+        self.invalid("python3.11 is not supported for SnapStart enabled functions.", self.c.update_function_configuration, FunctionName=self.name, SnapStart={"ApplyOn": "PublishedVersions"})
+        self.c.delete_function(FunctionName=self.name)
+        self.made = False
         for setting in (dict(VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}), dict(KMSKeyArn=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k"),
                         dict(TracingConfig={"Mode": "Active"})):
             with self.assertRaisesRegex(ClientError, r"InvalidParameterValueException\).* is not available in Rouse"):

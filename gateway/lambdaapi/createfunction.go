@@ -53,7 +53,7 @@ func (a *api) createFunction(r *request) (any, error) {
 	if t.qualifier != "" {
 		return nil, unmatched(r.op.name, r.text("FunctionName"))
 	}
-	if err := a.refuse(r, &in); err != nil {
+	if err := a.refuse(r, &in, ""); err != nil {
 		return nil, err
 	}
 	if _, err := a.Catalog.Function(t.name); err == nil {

@@ -30,6 +30,7 @@ func TestWhatCouldOnlyBeIgnoredIsRefusedByItsName(t *testing.T) {
 		{"POST", "/2015-03-31/functions", strings.Replace(newFunction("g", ""), `"ZipFile"`, `"SourceKMSKeyArn":"arn:aws:kms:us-east-1:000000000000:key/k","ZipFile"`, 1), "SourceKMSKeyArn is not available"},
 		{"PUT", functionF + "/code", `{"ZipFile":"UEs=","SourceKMSKeyArn":"arn:aws:kms:us-east-1:000000000000:key/k"}`, "SourceKMSKeyArn is not available"},
 		{"PUT", functionF + "/code", `{"ZipFile":"UEs=","PublishTo":"LATEST_PUBLISHED"}`, "PublishTo is not available"},
+		{"PUT", functionF + "/configuration", `{"SnapStart":{"ApplyOn":"PublishedVersions"}}`, "python3.11 is not supported for SnapStart enabled functions."},
 		{"POST", "/2018-10-31/layers/l/versions", `{"Content":{}}`, "Please provide a source for the layer's content: ZipFile"},
 		{"POST", "/2018-10-31/layers/l/versions", `{"Content":{"S3Bucket":"bucket","S3Key":"k"}}`, "S3Bucket is not available"},
 		{"POST", "/2015-03-31/event-source-mappings", `{"FunctionName":"f"}`, `"Unrecognized event source."`},

@@ -19,7 +19,11 @@ const (
 )
 
 // refuse says which setting Rouse could only ignore. None of them is stored.
-func (a *api) refuse(r *request, in *settings) error {
+// runtime is the function's present one, if it has one.
+func (a *api) refuse(r *request, in *settings, runtime string) error {
+	if in.Runtime != nil {
+		runtime = *in.Runtime
+	}
 	switch {
 	case in.VpcConfig != nil && len(in.VpcConfig.SubnetIds)+len(in.VpcConfig.SecurityGroupIds) > 0:
 		return unsupported("VpcConfig", "functions run on this machine; leave it out")
@@ -29,8 +33,8 @@ func (a *api) refuse(r *request, in *settings) error {
 		return unsupported("KMSKeyArn", "nothing is encrypted with keys of a KMS; leave it out")
 	case in.TracingConfig != nil && in.TracingConfig.Mode == "Active":
 		return unsupported("TracingConfig Active", "traces are passed on and not recorded; use PassThrough")
-	case in.SnapStart != nil && in.SnapStart.ApplyOn == "PublishedVersions" && in.Runtime != nil && !snapStarts(*in.Runtime):
-		return invalid("%s is not supported for SnapStart enabled functions.", *in.Runtime)
+	case in.SnapStart != nil && in.SnapStart.ApplyOn == "PublishedVersions" && runtime != "" && !snapStarts(runtime):
+		return invalid("%s is not supported for SnapStart enabled functions.", runtime)
 	case in.SnapStart != nil && in.SnapStart.ApplyOn == "PublishedVersions":
 		return unsupported("SnapStart PublishedVersions", "functions start from their code; use None")
 	case r.text("CodeSigningConfigArn") != "":

@@ -16,7 +16,11 @@ func (a *api) updateFunctionConfiguration(r *request) (any, error) {
 	if err := a.changeable(fn); err != nil {
 		return nil, err
 	}
-	if err := a.refuse(r, &in); err != nil {
+	before, err := a.at(fn, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.refuse(r, &in, before.rev.Spec.Runtime); err != nil {
 		return nil, err
 	}
 	var given rouse.LambdaVersion // takes what apply says of the rest
