@@ -63,7 +63,7 @@ func (p *platform) handler(stopping context.Context) *dispatch {
 		admin: door.token(adminapi.New(adminapi.Config{
 			Catalog: p.catalog, Pool: apiPool{p.pool, p.cells}, Uploads: uploads{p.artifacts}, Logs: functionLogs{p.logs}, Keys: p.keys,
 			Stations: stations, Guard: guard, Schema: project.Schema(), MaxUpload: c.MaxCode,
-			Jobs: jobEndpoints(later, &asked), Queued: p.jobs.Queued, Webhook: p.webhooks.Check, Schedules: p.schedules,
+			Jobs: jobEndpoints(later, &asked), Queued: p.jobs.Queued, Paused: p.jobs.Paused, Webhook: p.webhooks.Check, Schedules: p.schedules,
 			Version: version(), Driver: p.driver.Name(), DriverReason: p.reason, Started: time.Now(), Log: p.log,
 		})),
 		jobs:    door.token(pages.Wrap(gateway.Entry(asked.Handler, p.log))),

@@ -77,8 +77,14 @@ func TestJobsThatWaitRunTheCodeOfTheirTurn(t *testing.T) {
 		latest = append(latest, s.later("echo", "{}", ""))
 		fixed = append(fixed, s.later("echo", "{}", "qualifier=1"))
 	}
+	if r := s.rouse("jobs", "ls"); !strings.Contains(r.stderr, "Jobs of echo are paused; rouse jobs resume echo") {
+		t.Errorf("why they wait is not said: %+v", r)
+	}
 	s.deploy("echo", "--env", "WORD=new")
 	s.must("jobs", "resume", "echo")
+	if r := s.rouse("jobs", "ls"); strings.Contains(r.stderr, "paused") {
+		t.Errorf("after the pause: %+v", r)
+	}
 	for word, polls := range map[string][]string{"new": latest, "old": fixed} {
 		for _, poll := range polls {
 			if j := s.jobEnd(poll); !strings.Contains(string(j.Result), `"word":"`+word+`"`) {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -86,6 +88,7 @@ func (a *app) jobsList() *cobra.Command {
 			if more {
 				defer fmt.Fprintf(a.stderr, "There are more than %d; --limit 0 lists all.\n", limit)
 			}
+			defer a.tellOfPauses(cmd.Context(), c, jobs)
 			t := newTable(a.stdout, "ID", "FUNCTION", "STATUS", "ATTEMPTS", "AGE", "ENDED", "WHY")
 			for _, j := range jobs {
 				why := ""
@@ -99,6 +102,22 @@ func (a *app) jobsList() *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+// tellOfPauses says which of the jobs wait because somebody paused their function.
+func (a *app) tellOfPauses(ctx context.Context, c *client.Client, jobs []*rouse.JobView) {
+	waits := map[rouse.FunctionName]bool{}
+	for _, j := range jobs {
+		waits[j.Function] = waits[j.Function] || j.Status == rouse.JobPending
+	}
+	for _, name := range slices.Sorted(maps.Keys(waits)) {
+		if !waits[name] {
+			continue
+		}
+		if fn, err := c.Function(ctx, name); err == nil && fn.Paused {
+			fmt.Fprintf(a.stderr, "Jobs of %s are paused; rouse jobs resume %s lets them begin.\n", name, name)
+		}
+	}
 }
 
 // listJobs reads pages until it has limit jobs; 0 is all. more says whether

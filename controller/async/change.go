@@ -154,6 +154,22 @@ func (e *Engine) Resume(ctx context.Context, fn rouse.FunctionName) error {
 	return e.pause(ctx, fn, false)
 }
 
+// Paused says whether a function's jobs wait for Resume.
+func (e *Engine) Paused(fn rouse.FunctionName) bool {
+	if _, err := e.qs.Queue(prefix + string(fn)); err != nil {
+		return false // it has had no jobs, and whoever pauses makes a queue
+	}
+	e.mu.Lock()
+	d := e.dispatchers[fn]
+	e.mu.Unlock()
+	if d == nil {
+		return e.pausedOnDisk(fn)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.paused
+}
+
 func (e *Engine) pause(ctx context.Context, fn rouse.FunctionName, pause bool) error {
 	q, err := e.queue(ctx, fn)
 	if err != nil {

@@ -220,7 +220,7 @@ func TestAPausedFunctionRunsNothingEvenAfterARestart(t *testing.T) {
 		if len(b.f.seen) > 0 {
 			t.Error("it ran")
 		}
-		if stats, err := b.Stats(t.Context()); err != nil || len(stats) != 1 || !stats[0].Paused || stats[0].Pending != 1 || stats[0].Oldest.IsZero() {
+		if stats, err := b.Stats(t.Context()); err != nil || len(stats) != 1 || !b.Paused(stats[0].Function) || stats[0].Pending != 1 || stats[0].Oldest.IsZero() {
 			t.Errorf("stats %+v, %v", stats, err)
 		}
 		if err := b.Resume(t.Context(), "f"); err != nil {

@@ -180,14 +180,14 @@ type Stats struct {
 	Pending  int                `json:"pending"`
 	Running  int                `json:"running"`
 	Oldest   time.Time          `json:"oldest,omitzero"` // when the oldest one that has not ended was accepted
-	Paused   bool               `json:"paused,omitempty"`
 }
 
 // Stats are those of every function that has had jobs. It reads little.
 func (e *Engine) Stats(ctx context.Context) ([]Stats, error) {
 	var all []Stats
 	for _, q := range e.qs.All(prefix) {
-		s := e.stats(q)
+		c := q.Counts()
+		s := Stats{Function: functionOf(q), Pending: c.Ready + c.Waiting, Running: c.Leased}
 		if s.Pending+s.Running > 0 {
 			var err error
 			if s.Oldest, _, err = e.qs.Oldest(ctx, q); err != nil {
@@ -206,18 +206,4 @@ func (e *Engine) Queued(fn rouse.FunctionName) int {
 		return 0
 	}
 	return q.Counts().All()
-}
-
-func (e *Engine) stats(q *queue.Queue) Stats {
-	c := q.Counts()
-	s := Stats{Function: functionOf(q), Pending: c.Ready + c.Waiting, Running: c.Leased}
-	e.mu.Lock()
-	d := e.dispatchers[s.Function]
-	e.mu.Unlock()
-	if d != nil {
-		d.mu.Lock()
-		s.Paused = d.paused
-		d.mu.Unlock()
-	}
-	return s
 }

@@ -27,6 +27,8 @@ type Config struct {
 	// Queued is how many jobs of a function have not ended, and does not block;
 	// nil is none.
 	Queued func(rouse.FunctionName) int
+	// Paused says whether none of a function's jobs begins; nil is never.
+	Paused func(rouse.FunctionName) bool
 	// Webhook says whether a URL may be told of jobs' ends; an error is Invalid.
 	// nil takes any.
 	Webhook func(url string) error
@@ -62,6 +64,9 @@ func New(cfg Config) http.Handler {
 	}
 	if cfg.Queued == nil {
 		cfg.Queued = func(rouse.FunctionName) int { return 0 }
+	}
+	if cfg.Paused == nil {
+		cfg.Paused = func(rouse.FunctionName) bool { return false }
 	}
 	a := &api{Config: cfg, invocation: gateway.Chain(invoke, cfg.Stations...), job: gateway.Chain(cfg.Jobs.Submit, cfg.Stations[:max(0, len(cfg.Stations)-1)]...)}
 	// Names are checked by their own rules, so paths are matched as they came.

@@ -88,6 +88,7 @@ func (a *api) view(c *gateway.Call, fn *rouse.Function, l load) (FunctionView, e
 		Revision:  *revision,
 		Instances: l.instances[fn.Name],
 		URL:       functionURL(c.Request, fn.Name),
+		Paused:    a.Paused(fn.Name),
 	}
 	if v.Instances == nil {
 		v.Instances = map[string]int{}

@@ -13,7 +13,8 @@ type FunctionView struct {
 	Revision  rouse.Revision `json:"revision"`
 	Instances map[string]int `json:"instances"` // by state, over all revisions
 	Waiting   int            `json:"waiting"`
-	URL       string         `json:"url"` // where to call it
+	URL       string         `json:"url"`              // where to call it
+	Paused    bool           `json:"paused,omitempty"` // none of its jobs begins until they are resumed
 }
 
 // Progress is one line of a deployment's answer as application/x-ndjson: a
