@@ -115,6 +115,22 @@ func TestAFailuresStackIsIndentedAsAWhole(t *testing.T) {
 	}
 }
 
+func TestAMissingPackageComesWithWhatToDo(t *testing.T) {
+	for _, e := range []*rouse.Error{
+		{Type: "Runtime.ImportModuleError", Message: "Unable to import module 'app': No module named 'requests'"},
+		{Message: "the process ended before it listened on $PORT: exit status 1", Detail: "/usr/bin/python3.11: No module named uvicorn"},
+		{Detail: "Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'express' imported from /var/task/server.mjs"},
+		{Detail: "Error: Cannot find module 'lodash'"},
+	} {
+		if got := hint(e); !strings.Contains(got, "pip install") || !strings.Contains(got, "npm install") {
+			t.Errorf("%+v: %q", e, got)
+		}
+	}
+	if got := hint(&rouse.Error{Type: "Runtime.UserCodeSyntaxError", Message: "Syntax error in module 'app'"}); got != "" {
+		t.Errorf("a hint that cannot help: %q", got)
+	}
+}
+
 func TestServerMistakesArePassedOn(t *testing.T) {
 	s := serve(t)
 	for line, want := range map[string]string{

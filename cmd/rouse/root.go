@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -149,6 +150,9 @@ func (a *app) explain(err error) {
 	}
 }
 
+// noPackage is what Python and Node.js say of an import that is not there.
+var noPackage = regexp.MustCompile(`No module named |Cannot find (module|package) '`)
+
 // hint is what to do about an error, when there is something to say.
 func hint(e *rouse.Error) string {
 	switch {
@@ -156,7 +160,7 @@ func hint(e *rouse.Error) string {
 		return "Start one with rouse serve, or name another with --server or ROUSE_SERVER."
 	case e.Code == rouse.NotFound && strings.HasPrefix(e.Message, "function ") && strings.HasSuffix(e.Message, "does not exist"):
 		return "rouse ls lists the functions."
-	case e.Type == "Runtime.ImportModuleError":
+	case noPackage.MatchString(e.Message + e.Detail):
 		return "Packages that the code imports have to lie in its folder: pip install -r requirements.txt -t FOLDER, or npm install."
 	case e.Code == rouse.Unauthorized:
 		return "Set ROUSE_TOKEN to a key, written as ID:SECRET; the server's first lies in its data folder, in first-key."
