@@ -19,6 +19,8 @@ type LambdaFunction struct {
 	// URLs are the function's own addresses: at most one of $LATEST, under "",
 	// and one of each alias.
 	URLs map[Qualifier]FunctionURL `json:"urls,omitempty"`
+	// Signing is the ID of the code signing configuration, or "".
+	Signing string `json:"signing,omitempty"`
 }
 
 // LambdaAsync says how events are handled later, and who is told of their ends.

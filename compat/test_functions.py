@@ -282,6 +282,44 @@ class Functions(Suite):
         after = self.c.get_account_settings()["AccountUsage"]
         self.assertEqual((after["FunctionCount"], after["TotalCodeSize"]), (before["AccountUsage"]["FunctionCount"] + 1, before["AccountUsage"]["TotalCodeSize"] + len(code)))
 
+    def test_code_signing_configurations(self):
+        profile = f"arn:aws:signer:{REGION}:{ACCOUNT}:/signing-profiles/test"
+        made = self.c.create_code_signing_config(Description="d", AllowedPublishers={"SigningProfileVersionArns": [profile]}, CodeSigningPolicies={"UntrustedArtifactOnDeployment": "Enforce"}, Tags={"a": "b"})
+        arn = made["CodeSigningConfig"]["CodeSigningConfigArn"]
+        self.addCleanup(self.c.delete_code_signing_config, CodeSigningConfigArn=arn)
+        self.assertEqual(made["ResponseMetadata"]["HTTPStatusCode"], 201)
+        self.assertRegex(arn, f"^arn:aws:lambda:{REGION}:{ACCOUNT}:code-signing-config:csc-[0-9a-f]{{17}}$")
+
+        def described(got, **more):
+            got = dict(got["CodeSigningConfig"])
+            self.assertRegex(got.pop("LastModified"), r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000$")
+            self.assertEqual(got, {"CodeSigningConfigId": arn.rsplit(":", 1)[1], "CodeSigningConfigArn": arn, "Description": "d", "AllowedPublishers": {"SigningProfileVersionArns": [profile]},
+                                   "CodeSigningPolicies": {"UntrustedArtifactOnDeployment": "Enforce"}, **more})
+        described(made)
+        described(self.c.get_code_signing_config(CodeSigningConfigArn=arn))
+        self.assertEqual(self.c.list_tags(Resource=arn)["Tags"], {"a": "b"})
+        refused = f"Lambda cannot deploy the function. The function or layer might be signed using a signature that the client is not configured to accept. Check the provided signature for {self.name}."
+        self.refused("CodeVerificationFailedException", 400, refused, self.raw.create_function, **self.arguments(CodeSigningConfigArn=arn))
+        self.create()
+        put = self.c.put_function_code_signing_config(FunctionName=self.name, CodeSigningConfigArn=arn)
+        self.assertEqual((put["CodeSigningConfigArn"], put["FunctionName"]), (arn, self.name))
+        got = self.c.get_function_code_signing_config(FunctionName=self.name)
+        self.assertEqual((got["CodeSigningConfigArn"], got["FunctionName"]), (arn, self.name))
+        self.assertEqual(self.c.list_functions_by_code_signing_config(CodeSigningConfigArn=arn)["FunctionArns"], [self.arn])
+        self.assertIn(arn, [c["CodeSigningConfigArn"] for c in self.c.list_code_signing_configs()["CodeSigningConfigs"]])
+        update = lambda source: self.c.update_function_code(FunctionName=self.name, ZipFile=archive(source))
+        self.refused("CodeVerificationFailedException", 400, refused, update, "def handler(e, c): return 2")
+        self.assertEqual(self.invoke({"a": 1})["Text"], '{"a": 1}')
+        with self.assertRaisesRegex(ClientError, "ResourceConflictException"):
+            self.c.delete_code_signing_config(CodeSigningConfigArn=arn)
+        warn = {"UntrustedArtifactOnDeployment": "Warn"}
+        described(self.c.update_code_signing_config(CodeSigningConfigArn=arn, Description="e", CodeSigningPolicies=warn), Description="e", CodeSigningPolicies=warn)
+        update("def handler(e, c): return 3")
+        self.assertEqual(self.invoke()["Text"], "3")
+        self.assertEqual(self.c.delete_function_code_signing_config(FunctionName=self.name)["ResponseMetadata"]["HTTPStatusCode"], 204)
+        self.assertEqual(set(self.c.get_function_code_signing_config(FunctionName=self.name)), {"ResponseMetadata"})
+        self.assertEqual(self.c.list_functions_by_code_signing_config(CodeSigningConfigArn=arn)["FunctionArns"], [])
+
     def test_code_is_not_signed_here(self):
         self.create()
         csc = f"arn:aws:lambda:{REGION}:{ACCOUNT}:code-signing-config:csc-" + "0" * 17

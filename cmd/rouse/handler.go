@@ -40,7 +40,7 @@ func (p *platform) handler(stopping context.Context) *dispatch {
 	functions := gateway.Entry(data, p.log)
 	lambda := lambdaapi.New(lambdaapi.Config{
 		Catalog: p.catalog, Packages: p.artifacts, Layers: p.store, Capacity: p.pool, Stations: events, Guard: guard, Place: c.place(),
-		Later: p.jobs, Webhook: p.webhooks.Check, Mappings: p.mappings, Queues: p.queues, Objects: c.objects(),
+		Later: p.jobs, Webhook: p.webhooks.Check, Mappings: p.mappings, Queues: p.queues, Signing: p.signing, Objects: c.objects(),
 		Concurrency: c.AccountConcurrency, MaxEvent: c.MaxEvent, Runtimes: lambdaRuntimes(), Log: p.log,
 	})
 	urls := functionurl.New(functionurl.Config{

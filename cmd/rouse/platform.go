@@ -20,6 +20,7 @@ import (
 	"github.com/rousehq/rouse/controller/keys"
 	"github.com/rousehq/rouse/controller/logs"
 	"github.com/rousehq/rouse/controller/pool"
+	"github.com/rousehq/rouse/controller/signing"
 	"github.com/rousehq/rouse/controller/store"
 	"github.com/rousehq/rouse/controller/store/bolt"
 	trigger "github.com/rousehq/rouse/controller/trigger/queue"
@@ -53,6 +54,7 @@ type platform struct {
 	queues    queues
 	mappings  *trigger.Mappings
 	keys      *keys.Keys
+	signing   *signing.Configs
 	front     *awsfront.Front
 	webhooks  *destination.Webhooks
 	schedules *schedule.Schedules
@@ -103,6 +105,9 @@ func (p *platform) open(ctx context.Context) error {
 		return err
 	}
 	if p.imports, err = imports.Open(ctx, p.store, p.log); err != nil {
+		return err
+	}
+	if p.signing, err = signing.Open(ctx, p.store); err != nil {
 		return err
 	}
 	if err := p.openKeys(ctx); err != nil {

@@ -28,6 +28,8 @@ type Config struct {
 	// Mappings and Queues are where events come from; queues are also destinations.
 	Mappings Mappings
 	Queues   Queues
+	// Signing has the code signing configurations.
+	Signing Signing
 	// Objects is where archives may be read from; nil is nowhere.
 	Objects Objects
 	// Webhook says whether a URL may be told of events' ends; an error is Invalid.

@@ -74,9 +74,13 @@ func (a *api) createFunction(r *request) (any, error) {
 	if err := fits(&spec, &made); err != nil {
 		return nil, err
 	}
+	signing, err := a.creatableSigned(r, t.name, in.PackageType)
+	if err != nil {
+		return nil, err
+	}
 	number := 0
 	fn, err := a.Catalog.Create(r.Request.Context(), t.name, spec, func(fn *rouse.Function) error {
-		fn.Lambda = &rouse.LambdaFunction{Tags: in.Tags, Latest: made}
+		fn.Lambda = &rouse.LambdaFunction{Tags: in.Tags, Latest: made, Signing: signing}
 		fn.Settings.Queue = 0 // a call beyond what may run is refused at once, as on AWS
 		if in.Publish {
 			number = fn.Publish(made.Description, a.now()).Number

@@ -14,19 +14,12 @@ var update = flag.Bool("update", false, "write docs/lambda.md's table anew")
 
 // partial says what is missing of operations that are built in part.
 var partial = map[string]string{
-	"CreateFunction":               "S3Bucket needs --aws-fallback; refused settings are named above",
-	"DeleteCodeSigningConfig":      unsigned,
-	"GetCodeSigningConfig":         unsigned,
-	"PublishLayerVersion":          "S3Bucket needs --aws-fallback",
-	"PutFunctionCodeSigningConfig": unsigned,
-	"UpdateCodeSigningConfig":      unsigned,
-	"PutRuntimeManagementConfig":   "Auto only",
-	"UpdateFunctionCode":           "S3Bucket needs --aws-fallback",
-	"UpdateFunctionConfiguration":  "refused settings are named above",
+	"CreateFunction":              "S3Bucket needs --aws-fallback; refused settings are named above",
+	"PublishLayerVersion":         "S3Bucket needs --aws-fallback",
+	"PutRuntimeManagementConfig":  "Auto only",
+	"UpdateFunctionCode":          "S3Bucket needs --aws-fallback",
+	"UpdateFunctionConfiguration": "refused settings are named above",
 }
-
-// unsigned is said of operations on what cannot be made.
-const unsigned = "answers as for an account without code signing configurations"
 
 // invoking are the operations that have no entry in handlers.
 var invoking = []string{"Invoke", "InvokeAsync", "InvokeWithResponseStream"}

@@ -34,6 +34,8 @@ type world struct {
 	queues      []string                               // by name
 	provisioned map[rouse.RevisionID]rouse.Provisioned // what is said of them
 
+	signing []rouse.SigningConfig
+
 	acquire error // why there is no lease; nil gives one
 	invoke  func(ev *rouse.Event) (*rouse.Result, error)
 }
@@ -53,6 +55,35 @@ func (w *world) Queue(name string) (rouse.Queue, error) {
 		return rouse.Queue{}, rouse.Errorf(rouse.NotFound, "queue %q does not exist", name)
 	}
 	return rouse.Queue{}, nil
+}
+
+func (w *world) SigningConfigs() []rouse.SigningConfig { return slices.Clone(w.signing) }
+
+func (w *world) CreateSigningConfig(_ context.Context, c rouse.SigningConfig) error {
+	w.signing = append(w.signing, c)
+	return nil
+}
+
+func (w *world) ChangeSigningConfig(_ context.Context, id string, edit func(*rouse.SigningConfig) error) (rouse.SigningConfig, error) {
+	for i, c := range w.signing {
+		if c.ID == id {
+			err := edit(&c)
+			if err == nil {
+				w.signing[i] = c
+			}
+			return c, err
+		}
+	}
+	return rouse.SigningConfig{}, rouse.Errorf(rouse.NotFound, "no configuration %s", id)
+}
+
+func (w *world) DeleteSigningConfig(_ context.Context, id string) error {
+	left := slices.DeleteFunc(slices.Clone(w.signing), func(c rouse.SigningConfig) bool { return c.ID == id })
+	if len(left) == len(w.signing) {
+		return rouse.Errorf(rouse.NotFound, "no configuration %s", id)
+	}
+	w.signing = left
+	return nil
 }
 
 func (w *world) Provisioned(id rouse.RevisionID) rouse.Provisioned { return w.provisioned[id] }
@@ -229,7 +260,7 @@ func (w *world) api() http.Handler { return New(w.config()) }
 
 func (w *world) config() Config {
 	return Config{
-		Catalog: w, Packages: w, Layers: w, Capacity: w, Stations: []gateway.Station{w.limit, w.hold}, Later: w, Mappings: w.mappings, Queues: w, Webhook: refusePrivate, Place: rouse.DefaultPlace,
+		Catalog: w, Packages: w, Layers: w, Capacity: w, Stations: []gateway.Station{w.limit, w.hold}, Later: w, Mappings: w.mappings, Queues: w, Signing: w, Webhook: refusePrivate, Place: rouse.DefaultPlace,
 		Concurrency: 1000, MaxEvent: 6 * rouse.MB, Runtimes: []string{"python3.11"}, Log: slog.New(slog.DiscardHandler),
 	}
 }

@@ -73,6 +73,17 @@ type Mappings interface {
 	CheckFilters(patterns []string) error
 }
 
+// Signing keeps code signing configurations. Its methods that change something
+// block until that is on disk; one that does not exist is a NotFound error.
+type Signing interface {
+	// SigningConfigs are all, by ID; it does not block.
+	SigningConfigs() []rouse.SigningConfig
+	CreateSigningConfig(ctx context.Context, c rouse.SigningConfig) error
+	// ChangeSigningConfig returns an error of edit as it is, and then nothing changes.
+	ChangeSigningConfig(ctx context.Context, id string, edit func(*rouse.SigningConfig) error) (rouse.SigningConfig, error)
+	DeleteSigningConfig(ctx context.Context, id string) error
+}
+
 // Queues finds queues. It does not block.
 type Queues interface {
 	Queue(name string) (rouse.Queue, error)

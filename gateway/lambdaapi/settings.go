@@ -37,8 +37,6 @@ func (a *api) refuse(r *request, in *settings, runtime string) error {
 		return invalid("%s is not supported for SnapStart enabled functions.", runtime)
 	case in.SnapStart != nil && in.SnapStart.ApplyOn == "PublishedVersions":
 		return unsupported("SnapStart PublishedVersions", "functions start from their code; use None")
-	case r.text("CodeSigningConfigArn") != "":
-		return unsupported("CodeSigningConfigArn", "code is not signed; leave it out")
 	}
 	for _, name := range []string{"PublishTo", "TenancyConfig", "CapacityProviderConfig", "DurableConfig", "AcceleratorConfig", "RuntimeConfig"} {
 		if r.has(name) {

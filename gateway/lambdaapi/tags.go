@@ -10,7 +10,8 @@ import (
 	"github.com/rousehq/rouse"
 )
 
-// tagged is what a Resource names: a function, or an event source mapping.
+// tagged is what a Resource names: a function, an event source mapping, or a code
+// signing configuration.
 type tagged struct {
 	tags map[string]string
 	// change has edit alter a copy of the tags, in one write.
@@ -80,6 +81,9 @@ func (a *api) tagged(r *request) (tagged, error) {
 	if id, ok := strings.CutPrefix(arn, a.Place.MappingARN("")); ok {
 		return a.taggedMapping(r, id)
 	}
+	if id := a.signingID(arn); id != arn {
+		return a.taggedSigning(r, id)
+	}
 	if !strings.Contains(arn, ":function:") {
 		return tagged{}, absent() // of a kind that there is none of
 	}
@@ -131,5 +135,22 @@ func (a *api) taggedMapping(r *request, id string) (tagged, error) {
 			return edit(m.Tags)
 		})
 		return goneMapping(err)
+	}}, nil
+}
+
+func (a *api) taggedSigning(r *request, id string) (tagged, error) {
+	c, ok := a.signing(r.text("Resource"))
+	if !ok {
+		return tagged{}, absent()
+	}
+	return tagged{c.Tags, func(edit func(map[string]string) error) error {
+		_, err := a.Signing.ChangeSigningConfig(r.Request.Context(), id, func(c *rouse.SigningConfig) error {
+			c.Tags = editable(c.Tags)
+			return edit(c.Tags)
+		})
+		if rouse.CodeOf(err) == rouse.NotFound {
+			return absent()
+		}
+		return err
 	}}, nil
 }

@@ -44,6 +44,9 @@ func (a *api) updateFunctionCode(r *request) (any, error) {
 	if err := fits(&spec, &made); err != nil {
 		return nil, err
 	}
+	if err := a.unsigned(t.name, signingOf(fn)); err != nil {
+		return nil, err
+	}
 	if in.DryRun { // it is described as it would be, and nothing goes on
 		dry, rev := before, *before.rev
 		rev.Spec, dry.rev, dry.lambda = spec, &rev, made

@@ -23,6 +23,11 @@ func (a *api) updateFunctionConfiguration(r *request) (any, error) {
 	if err := a.refuse(r, &in, before.rev.Spec.Runtime); err != nil {
 		return nil, err
 	}
+	if in.Layers != nil && len(*in.Layers) > 0 {
+		if err := a.unsigned(t.name, signingOf(fn)); err != nil {
+			return nil, err
+		}
+	}
 	var given rouse.LambdaVersion // takes what apply says of the rest
 	return a.revise(r, t, in.RevisionId, false, func(fn *rouse.Function, spec *rouse.Spec) error {
 		image := spec.Artifact.Image != ""
