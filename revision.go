@@ -1,6 +1,7 @@
 package rouse
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -47,6 +48,13 @@ type Revision struct {
 	Preparing *Preparing `json:"preparing,omitempty"`
 	// Provisioned marks the copy from which a provisioned instance is started.
 	Provisioned bool `json:"-"`
+}
+
+// LogStream names the log stream of an instance. Every sandbox has its own: code
+// tells by it where it runs.
+func (r *Revision) LogStream(instance string) string {
+	sum := sha256.Sum256([]byte(instance))
+	return r.Created.UTC().Format("2006/01/02") + "/[" + cmp.Or(r.Spec.Version, string(Latest)) + "]" + hex.EncodeToString(sum[:16])
 }
 
 // Spec is everything about a revision that its code can observe; any change

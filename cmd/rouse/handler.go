@@ -14,6 +14,7 @@ import (
 	"github.com/rousehq/rouse/gateway/jobs"
 	"github.com/rousehq/rouse/gateway/lambdaapi"
 	"github.com/rousehq/rouse/gateway/limit"
+	"github.com/rousehq/rouse/gateway/logsapi"
 	"github.com/rousehq/rouse/gateway/page"
 	"github.com/rousehq/rouse/gateway/proxy"
 	"github.com/rousehq/rouse/gateway/route"
@@ -53,7 +54,11 @@ func (p *platform) handler(stopping context.Context) *dispatch {
 		Reader: p.queues, Writer: p.queues, Messages: p.queues, Leases: p.queues, Moves: p.queues,
 		Guard: guard, Place: c.place(), Stopping: stopping, Now: p.jobs.Queues().Clock().Now, Log: p.log,
 	})
-	p.front = p.openFront(map[string]http.Handler{"lambda": lambda, "sqs": sqs})
+	own := map[string]http.Handler{"lambda": lambda, "sqs": sqs}
+	p.front = p.openFront(own)
+	own["logs"] = logsapi.New(logsapi.Config{
+		Catalog: p.catalog, Logs: functionLogs{p.logs}, Elsewhere: http.HandlerFunc(p.front.Elsewhere), Alone: c.AWSFallback == "", Place: c.place(), Log: p.log,
+	})
 	p.inside.halls.Store(&halls{router, p.front, urls, functions, lambda})
 	d := &dispatch{
 		router: router, front: p.front, urls: urls, exists: p.exists,

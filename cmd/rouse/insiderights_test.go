@@ -64,3 +64,18 @@ func TestAFunctionsTokenStaysWithIt(t *testing.T) {
 		}
 	}
 }
+
+func TestFunctionsDoNotReadWhatOthersPrint(t *testing.T) {
+	s := serve(t)
+	own, token := insider(t, s)
+	const ask, target = `{"logGroupName": "/aws/lambda/f"}`, "Logs_20140328.FilterLogEvents"
+	if status, body := s.knock("POST", "/", ask, "X-Amz-Target", target); status != 200 || !strings.Contains(body, "START RequestId") {
+		t.Errorf("from outside: %d %s", status, body)
+	}
+	for _, signed := range []string{"", "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/logs/aws4_request, SignedHeaders=host, Signature=x"} {
+		status, body := own.knock("POST", "/", ask, "Authorization", signed, "X-Amz-Security-Token", token, "X-Amz-Target", target)
+		if status != 501 || !strings.Contains(body, "Rouse has no logs") {
+			t.Errorf("from inside, signed %q: %d %s", signed, status, body)
+		}
+	}
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/rousehq/rouse/controller/pool"
 	"github.com/rousehq/rouse/gateway/adminapi"
 	"github.com/rousehq/rouse/gateway/lambdaapi"
+	"github.com/rousehq/rouse/gateway/logsapi"
 	"github.com/rousehq/rouse/gateway/metrics"
 	"github.com/rousehq/rouse/runtime/bootstrap"
 	"github.com/rousehq/rouse/runtime/link"
@@ -171,7 +172,24 @@ func lambdaRuntimes() []string {
 // functionLogs is the functions' logs as the API wants them.
 type functionLogs struct{ *logs.Logs }
 
-var _ adminapi.Logs = functionLogs{}
+var (
+	_ adminapi.Logs = functionLogs{}
+	_ logsapi.Logs  = functionLogs{}
+)
+
+// Lines leaves out Rouse's own remarks, which CloudWatch would not have.
+func (l functionLogs) Lines(ctx context.Context, fn rouse.FunctionName, since time.Time) iter.Seq2[logsapi.Line, error] {
+	return func(yield func(logsapi.Line, error) bool) {
+		for line, err := range l.Logs.Read(ctx, fn, logs.Query{Since: since}) {
+			if line.Stream == logs.Remarks {
+				continue
+			}
+			if !yield(logsapi.Line{Time: line.Time, Revision: line.Revision, Instance: line.Instance, Text: line.Text}, err) {
+				return
+			}
+		}
+	}
+}
 
 func (l functionLogs) Read(ctx context.Context, fn rouse.FunctionName, q adminapi.LogQuery) iter.Seq2[adminapi.LogLine, error] {
 	return func(yield func(adminapi.LogLine, error) bool) {

@@ -93,6 +93,9 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// Elsewhere answers what none of Rouse's own services does.
+func (f *Front) Elsewhere(w http.ResponseWriter, r *http.Request) { f.elsewhere(w, r, f.Service(r)) }
+
 // elsewhere forwards what Rouse does not have, or says that it does not.
 func (f *Front) elsewhere(w http.ResponseWriter, r *http.Request, what string) {
 	if f.forward != nil {

@@ -2,8 +2,6 @@ package bootstrap
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"maps"
 	"path"
 	"slices"
@@ -93,13 +91,6 @@ func platform(env map[string]string, spec rouse.Spec, l rouse.Layout) {
 	}
 }
 
-// stream is the last part of an instance's log stream, of which every sandbox has
-// its own: code tells by it where it runs.
-func stream(instance string) string {
-	sum := sha256.Sum256([]byte(instance))
-	return hex.EncodeToString(sum[:16])
-}
-
 // awsDefaults are AWS's variables that a user may change here.
 func awsDefaults(env map[string]string, region string) {
 	env["AWS_REGION"] = region
@@ -134,7 +125,7 @@ func fixed(rev rouse.Revision, e entry, l rouse.Layout) map[string]string {
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.FormatInt(int64(rev.Spec.Memory/rouse.MB), 10),
 		"AWS_LAMBDA_INITIALIZATION_TYPE":  initialization,
 		"AWS_LAMBDA_LOG_GROUP_NAME":       "/aws/lambda/" + string(rev.Function),
-		"AWS_LAMBDA_LOG_STREAM_NAME":      rev.Created.UTC().Format("2006/01/02") + "/[" + version + "]" + stream(l.Instance),
+		"AWS_LAMBDA_LOG_STREAM_NAME":      rev.LogStream(l.Instance),
 		"LAMBDA_TASK_ROOT":                l.Task,
 		"LAMBDA_RUNTIME_DIR":              l.Runtime,
 	}
