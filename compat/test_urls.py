@@ -57,6 +57,8 @@ class URLs(Suite):
         self.assertEqual((event["version"], event["rawPath"], event["rawQueryString"], event["cookies"], event["body"], event["isBase64Encoded"]),
                          ("2.0", "/a%20b", "x=1&x=2", ["k=v"], "hello", False))
         self.assertEqual(event["requestContext"]["http"]["method"], "PUT")
+        self.assertEqual((event["headers"]["x-forwarded-proto"], event["headers"]["x-forwarded-port"]), ("http", ENDPOINT.rsplit(":", 1)[1]))
+        self.assertRegex(event["headers"]["x-amzn-trace-id"], "^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$")
         self.assertNotIn("authorizer", event["requestContext"])
         status, headers, body = http("OPTIONS", path, Origin="https://a.example", Access_Control_Request_Method="PUT")
         self.assertEqual((status, headers["access-control-allow-methods"], body), (200, "PUT", b""))

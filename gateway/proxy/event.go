@@ -20,11 +20,13 @@ import (
 func (p *Proxy) invoke(c *gateway.Call) error {
 	began := time.Now()
 	lease := c.Lease
-	ev := &rouse.Event{
-		ID:      c.ID,
-		Payload: p.Event(c, began),
-		TraceID: c.Request.Header.Get("X-Amzn-Trace-Id"),
+	trace := c.Request.Header.Get("X-Amzn-Trace-Id")
+	if c.URL != nil && trace == "" { // functions find it among the headers, too
+		trace = rouse.NewTrace(began)
+		root, _, _ := strings.Cut(trace, ";")
+		c.Request.Header["X-Amzn-Trace-Id"] = []string{root}
 	}
+	ev := &rouse.Event{ID: c.ID, Payload: p.Event(c, began), TraceID: trace}
 	before := func(h http.Header) {
 		gateway.SetTimings(h, lease, began)
 		confine(h, c)
@@ -147,6 +149,9 @@ func appendHeaders(b []byte, c *gateway.Call, from origin) []byte {
 	}
 	add("x-forwarded-for", from.forwarded)
 	add("x-forwarded-proto", from.proto)
+	if c.URL != nil {
+		add("x-forwarded-port", from.port())
+	}
 	add("x-forwarded-host", from.host)
 	if c.Prefix != "" {
 		add("x-forwarded-prefix", c.Prefix)

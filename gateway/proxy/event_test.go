@@ -315,6 +315,10 @@ func TestACallByAFunctionURLIsAnEventOfThatURL(t *testing.T) {
 		if about.AccountID != "anonymous" || about.APIID != "urlid" || about.DomainPrefix != "urlid" || about.DomainName != "127.0.0.1" || about.HTTP.Path != "/a" || about.Authorizer != nil {
 			t.Errorf("%+v", about)
 		}
+		port, root := ev.Headers["x-forwarded-port"], ev.Headers["x-amzn-trace-id"]
+		if !strings.HasSuffix(f.URL, ":"+port) || !strings.HasPrefix(root, "Root=1-") || !strings.HasPrefix(got.TraceID, root+";Parent=") {
+			t.Errorf("port %s, trace %s of %s", port, root, got.TraceID)
+		}
 		if got.ARN != "arn:of:f:live" || (got.Stream != nil) != stream || res.StatusCode != 201 || res.Header.Get("X-Mine") != "ab" {
 			t.Errorf("stream %v: event %+v, answer %d %v", stream, got, res.StatusCode, res.Header)
 		}

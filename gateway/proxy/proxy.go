@@ -82,6 +82,17 @@ func originOf(r *http.Request) origin {
 	return o
 }
 
+// port is the one that the request came to.
+func (o origin) port() string {
+	if _, port, err := net.SplitHostPort(o.host); err == nil {
+		return port
+	}
+	if o.proto == "https" {
+		return "443"
+	}
+	return "80"
+}
+
 // hopByHop says whether a header, in canonical form, concerns one connection only.
 func hopByHop(name string) bool {
 	switch name {

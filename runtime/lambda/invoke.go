@@ -66,7 +66,7 @@ func (t *Target) Invoke(ctx context.Context, ev *rouse.Event) (*rouse.Result, er
 	}
 	inv.budget = inv.deadline.Sub(now)
 	if inv.trace = ev.TraceID; inv.trace == "" {
-		inv.trace = newTrace(now)
+		inv.trace = rouse.NewTrace(now)
 	}
 	if ev.Stream != nil {
 		inv.outlet = new(outlet)

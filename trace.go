@@ -1,4 +1,4 @@
-package lambda
+package rouse
 
 import (
 	"encoding/hex"
@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// newTrace is the header of a trace that begins here and is not sampled. Its
+// NewTrace is the X-Ray header of a trace that begins here and is not sampled. Its
 // ids are told apart, not kept secret.
-func newTrace(now time.Time) string {
+func NewTrace(now time.Time) string {
 	const eight = 8
 	b := make([]byte, 0, 80)
 	b = append(b, "Root=1-"...)
