@@ -57,6 +57,14 @@ class Runtimes(Suite):
         self.create(Code={"ZipFile": archive(PYTHON)})
         self.cases("ValueError")
 
+    @unittest.skipIf(DRIVER == "process", "there it is the host's Python, with what is installed for it")
+    def test_python_has_boto3_unless_the_code_brings_its_own(self):
+        source = "import boto3\nsts = boto3.client('sts')\ndef handler(e, c): return sts.get_caller_identity()['Account']"
+        self.create(Code={"ZipFile": archive(source)}, Timeout=20)
+        self.assertEqual(self.invoke({})["Text"], f'"{ACCOUNT}"')
+        self.c.update_function_code(FunctionName=self.name, ZipFile=archive("import boto3\ndef handler(e, c): return boto3.mine", **{"boto3/__init__.py": "mine = 'mine'"}))
+        self.assertEqual(self.invoke({})["Text"], '"mine"')
+
     def test_node(self):
         self.create(Runtime="nodejs20.x", Handler="index.handler", Code={"ZipFile": archive(NODE, "index.js")})
         self.cases("TypeError")

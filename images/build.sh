@@ -17,6 +17,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 cache=${ROUSE_CACHE:-$root/.cache}
 suite=bookworm
 onnxruntime=1.24.4
+boto3=1.44.5
 
 main() {
   [ $# -gt 0 ] || set -- python3.11 nodejs20.x provided onnx
@@ -56,7 +57,14 @@ build() {
     { cat "$work/log" >&2; die "$name could not be built"; }
 }
 
-prepare_python() { mkdir -p "$context/bootstrap"; copy_sources python; }
+prepare_python() {
+  mkdir -p "$context/bootstrap"
+  copy_sources python
+  local sdk=$cache/boto3-$boto3-$runtime
+  fetch_boto3 "$sdk" || say "$runtime: no package index can be reached; it is made without boto3"
+  mkdir -p "$context/sdk"
+  [ ! -d "$sdk" ] || cp -r "$sdk/." "$context/sdk"
+}
 prepare_node() { mkdir -p "$context/bootstrap"; copy_sources node; }
 prepare_provided() { :; }
 
@@ -86,12 +94,23 @@ fetch_onnxruntime() {
   mv "$dir/libonnxruntime.so.new" "$dir/libonnxruntime.so"
 }
 
+# AWS's Python runtimes have its SDK, which is pure Python, so that any pip can
+# install it for any other Python. The newest that the runtime's takes.
+fetch_boto3() {
+  [ ! -d "$1" ] || return 0
+  say "fetching boto3 for $runtime"
+  "$(pip_python)" -m pip install --quiet --root-user-action=ignore --disable-pip-version-check --no-compile --only-binary=:all: \
+    --python-version "${runtime#python}" --implementation py --target "$work/boto3-$runtime" "boto3<=$boto3" 2>"$work/pip.log" || return 1
+  rm -rf "$work/boto3-$runtime/bin"
+  mv "$work/boto3-$runtime" "$1"
+}
+
 pip_python() {
   local p
   for p in python3.11 python3 python3.12 python3.13 python3.10; do
     if "$p" -m pip --version >/dev/null 2>&1; then echo "$p"; return; fi
   done
-  die "a Python with pip is needed to download onnxruntime"
+  die "a Python with pip is needed to download what images have"
 }
 
 # Everything that ends up in an image, and the recipe.
