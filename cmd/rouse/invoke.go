@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -147,6 +148,9 @@ func (a *app) copyAnswer(body io.ReadCloser) error {
 	defer body.Close()
 	last := lastByte{w: a.stdout}
 	_, err := io.Copy(&last, body)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return rouse.Errorf(rouse.Unavailable, "the answer broke off")
+	}
 	if err == nil && last.b != '\n' && isTerminal(a.stdout) {
 		fmt.Fprintln(a.stdout)
 	}

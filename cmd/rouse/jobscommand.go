@@ -169,6 +169,9 @@ func (a *app) jobsWait() *cobra.Command {
 // waitJob prints a job's answer. A job that did not succeed is an error.
 func (a *app) waitJob(ctx context.Context, c *client.Client, id string) error {
 	j, err := c.WaitJob(ctx, id)
+	if ctx.Err() != nil || rouse.CodeOf(err) == rouse.Unavailable {
+		fmt.Fprintf(a.stderr, "The job goes on: rouse jobs wait %s\n", id)
+	}
 	if err != nil {
 		return err
 	}

@@ -38,8 +38,11 @@ func (a *app) logsCommand() *cobra.Command {
 				_, err := fmt.Fprintf(a.stdout, "%s %s\n", line.Time, line.Text)
 				return err
 			})
-			if q.Follow && cmd.Context().Err() != nil {
+			switch {
+			case q.Follow && cmd.Context().Err() != nil:
 				return nil // an interrupt is how following ends
+			case q.Follow && err == nil:
+				return rouse.Errorf(rouse.Unavailable, "the log ended: the server stops, or the function was removed")
 			}
 			return err
 		})

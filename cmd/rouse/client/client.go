@@ -107,6 +107,8 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return &rouse.Error{Code: rouse.Unavailable, Message: "no server answers at " + c.base, Cause: err}
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		return &rouse.Error{Code: rouse.Unavailable, Message: "the server at " + c.base + " went away before it answered", Cause: err}
 	case errors.As(err, &op):
 		return &rouse.Error{Code: rouse.Unavailable, Message: fmt.Sprintf("no connection to %s: %v", c.base, op.Err), Cause: err}
 	}

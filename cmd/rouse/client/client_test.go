@@ -122,6 +122,13 @@ func TestAnUploadThatTheServerRefusesEarlyIsItsError(t *testing.T) {
 	}
 }
 
+func TestAServerThatHangsUpIsSaidToHaveGone(t *testing.T) {
+	c := against(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	if _, err := c.CreateKey(t.Context(), "x"); rouse.CodeOf(err) != rouse.Unavailable || !strings.Contains(err.Error(), "went away before it answered") {
+		t.Error(err)
+	}
+}
+
 func TestAnInternalErrorNamesItsRequest(t *testing.T) {
 	c := against(t, answer(500, `{"error":{"code":"internal","message":"look under this request id","request_id":"abc-1"}}`))
 	if _, err := c.Functions(t.Context()); rouse.CodeOf(err) != rouse.Internal || !strings.Contains(err.Error(), "this request id, abc-1") {
