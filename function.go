@@ -245,6 +245,9 @@ func (s *Spec) Validate() error {
 	if err := s.validateZygote(); err != nil {
 		return err
 	}
+	if s.Traced && s.Contract != ContractLambda {
+		return Errorf(Invalid, "traced: only contract lambda has it")
+	}
 	if s.Logging != nil {
 		if s.Contract != ContractLambda {
 			return Errorf(Invalid, "logging: only contract lambda has it")

@@ -86,6 +86,9 @@ type Spec struct {
 	Image *ImageConfig `json:"image_config,omitempty"`
 	// Logging makes the log of a lambda function JSON; nil leaves it as it is written.
 	Logging *Logging `json:"logging,omitempty"`
+	// Traced has the traces that begin at a lambda function be sampled, which tells
+	// its code to record them.
+	Traced bool `json:"traced,omitempty"`
 	// Version is what the code is told of its own version; empty is $LATEST. It
 	// keeps a published version's instances apart from the newest revision's.
 	Version string `json:"version,omitempty"`

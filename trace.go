@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// NewTrace is the X-Ray header of a trace that begins here and is not sampled. Its
-// ids are told apart, not kept secret.
-func NewTrace(now time.Time) string {
+// NewTrace is the X-Ray header of a trace that begins here. Its ids are told apart,
+// not kept secret.
+func NewTrace(now time.Time, sampled bool) string {
 	const eight = 8
 	b := make([]byte, 0, 80)
 	b = append(b, "Root=1-"...)
@@ -26,5 +26,8 @@ func NewTrace(now time.Time) string {
 	b = hex.AppendEncode(b, random[:12])
 	b = append(b, ";Parent="...)
 	b = hex.AppendEncode(b, random[12:])
+	if sampled {
+		return string(append(b, ";Sampled=1"...))
+	}
 	return string(append(b, ";Sampled=0"...))
 }

@@ -106,6 +106,17 @@ class Functions(Suite):
         self.assertEqual(self.c.update_function_configuration(FunctionName=self.name, Description="1st")["LastUpdateStatus"], "InProgress")
         self.assertNotEqual(self.c.get_function_configuration(FunctionName=self.name)["RevisionId"], first["RevisionId"])
 
+    def test_tracing(self):
+        self.create(TracingConfig={"Mode": "Active"}, Code={"ZipFile": archive("import os\ndef handler(e, c): return os.environ['_X_AMZN_TRACE_ID']")})
+        self.assertEqual(self.c.get_function_configuration(FunctionName=self.name)["TracingConfig"], {"Mode": "Active"})
+        answer = self.invoke(LogType="Tail")
+        self.assertRegex(answer["Text"], "^\"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=1\"$")
+        self.assertRegex(self.log(answer), "XRAY TraceId: 1-[0-9a-f]{8}-[0-9a-f]{24}\tSegmentId: [0-9a-f]{16}\tSampled: true\t")
+        self.assertEqual(self.c.update_function_configuration(FunctionName=self.name, TracingConfig={"Mode": "PassThrough"})["TracingConfig"], {"Mode": "PassThrough"})
+        answer = self.invoke(LogType="Tail")
+        self.assertRegex(answer["Text"], "Sampled=0\"$")
+        self.assertNotIn("XRAY", self.log(answer))
+
     def test_a_dry_run_changes_nothing(self):
         code, other = archive(), archive("def handler(e, c): return 2")
         self.create(Code={"ZipFile": code})

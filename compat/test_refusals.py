@@ -82,8 +82,7 @@ class Refusals(Suite):
         self.invalid("python3.11 is not supported for SnapStart enabled functions.", self.c.update_function_configuration, FunctionName=self.name, SnapStart={"ApplyOn": "PublishedVersions"})
         self.c.delete_function(FunctionName=self.name)
         self.made = False
-        for setting in (dict(VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}), dict(KMSKeyArn=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k"),
-                        dict(TracingConfig={"Mode": "Active"})):
+        for setting in (dict(VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}), dict(KMSKeyArn=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k")):
             with self.assertRaisesRegex(ClientError, r"InvalidParameterValueException\).* is not available in Rouse"):
                 self.raw.create_function(**self.arguments(**setting))
 

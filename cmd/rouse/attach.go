@@ -62,7 +62,7 @@ func (a attacher) contract(rev rouse.Revision, id rouse.InstanceID, ep rouse.End
 			Imports: learn,
 			Timeout: rev.Spec.Timeout.D(), MaxEvent: int(a.maxEvent), ARN: a.place.ARN(rev.Function, ""),
 			Runtime: cmp.Or(rev.Spec.Runtime, "image"), Version: rev.Spec.Version,
-			Function: string(rev.Function), Handler: rev.Spec.Handler, Provisioned: rev.Provisioned, Account: a.place.Account, Region: a.place.Region, Memory: rev.Spec.Memory, Logging: rev.Spec.Logging, Output: output, Log: log,
+			Function: string(rev.Function), Handler: rev.Spec.Handler, Provisioned: rev.Provisioned, Account: a.place.Account, Region: a.place.Region, Memory: rev.Spec.Memory, Logging: rev.Spec.Logging, Traced: rev.Spec.Traced, Output: output, Log: log,
 		})
 		return lambdaTarget{target, output, rev.Spec, ep.Platform}, nil
 	case rouse.ContractHTTP:

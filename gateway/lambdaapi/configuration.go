@@ -128,7 +128,7 @@ func (a *api) configuration(p pointed) *configuration {
 		Runtime: spec.Runtime, Handler: spec.Handler, Role: p.role(a.Place), Description: p.lambda.Description,
 		Timeout: int(spec.Timeout.D() / time.Second), MemorySize: int(spec.Memory / rouse.MB),
 		LastModified: date(p.modified()), Version: p.version(), RevisionId: p.revisionID(),
-		TracingConfig: map[string]string{"Mode": "PassThrough"},
+		TracingConfig: map[string]string{"Mode": tracingMode(spec.Traced)},
 		PackageType:   "Zip", Architectures: []string{a.machine},
 		EphemeralStorage: map[string]int{"Size": int(spec.Tmp / rouse.MB)},
 		SnapStart:        map[string]string{"ApplyOn": "None", "OptimizationStatus": "Off"},
@@ -156,6 +156,13 @@ func (a *api) configuration(p pointed) *configuration {
 		c.Layers = append(c.Layers, layerRef{layer.ARN, int64(layer.Size)})
 	}
 	return c
+}
+
+func tracingMode(traced bool) string {
+	if traced {
+		return "Active"
+	}
+	return "PassThrough"
 }
 
 // listed leaves out what listings do not tell.

@@ -31,8 +31,6 @@ func (a *api) refuse(r *request, in *settings, runtime string) error {
 		return unsupported("FileSystemConfigs", "there is no file system to mount; leave it out")
 	case r.text("KMSKeyArn") != "":
 		return unsupported("KMSKeyArn", "nothing is encrypted with keys of a KMS; leave it out")
-	case in.TracingConfig != nil && in.TracingConfig.Mode == "Active":
-		return unsupported("TracingConfig Active", "traces are passed on and not recorded; use PassThrough")
 	case in.SnapStart != nil && in.SnapStart.ApplyOn == "PublishedVersions" && runtime != "" && !snapStarts(runtime):
 		return invalid("%s is not supported for SnapStart enabled functions.", runtime)
 	case in.SnapStart != nil && in.SnapStart.ApplyOn == "PublishedVersions":
@@ -104,6 +102,9 @@ func (a *api) apply(ctx context.Context, in *settings, spec *rouse.Spec, lambda 
 			return validation([]string{beyond("ephemeralStorage.size", in.EphemeralStorage.Size, maxTmp)})
 		}
 		spec.Tmp = rouse.Bytes(in.EphemeralStorage.Size) * rouse.MB
+	}
+	if in.TracingConfig != nil && in.TracingConfig.Mode != "" {
+		spec.Traced = in.TracingConfig.Mode == "Active"
 	}
 	if in.Layers != nil {
 		if err := a.attach(ctx, *in.Layers, spec, lambda); err != nil {

@@ -22,7 +22,7 @@ func (p *Proxy) invoke(c *gateway.Call) error {
 	lease := c.Lease
 	trace := c.Request.Header.Get("X-Amzn-Trace-Id")
 	if c.URL != nil && trace == "" { // functions find it among the headers, too
-		trace = rouse.NewTrace(began)
+		trace = rouse.NewTrace(began, c.Revision.Spec.Traced)
 		root, _, _ := strings.Cut(trace, ";")
 		c.Request.Header["X-Amzn-Trace-Id"] = []string{root}
 	}

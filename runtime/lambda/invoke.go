@@ -66,7 +66,7 @@ func (t *Target) Invoke(ctx context.Context, ev *rouse.Event) (*rouse.Result, er
 	}
 	inv.budget = inv.deadline.Sub(now)
 	if inv.trace = ev.TraceID; inv.trace == "" {
-		inv.trace = rouse.NewTrace(now)
+		inv.trace = rouse.NewTrace(now, t.o.Traced)
 	}
 	if ev.Stream != nil {
 		inv.outlet = new(outlet)

@@ -46,6 +46,7 @@ type Options struct {
 	Region      string         // for the log; empty is us-east-1
 	Memory      rouse.Bytes    // for the log: the limit
 	Provisioned bool           // the init belongs to no event
+	Traced      bool           // the traces that begin here are sampled
 	Logging     *rouse.Logging // what of the log is kept, as JSON; nil is a log of text
 	Output      Output         // nil is nowhere
 	// Imports is told what our bootstrap says that the code imported. Nil has it

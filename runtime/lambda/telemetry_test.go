@@ -109,13 +109,16 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestATraceBeginsWhereNoneCame(t *testing.T) {
-	w := newWorld(t)
-	c := w.ready()
-	w.invoke(event("a"))
-	got := c.want(200, "").Header.Get("Lambda-Runtime-Trace-Id")
-	var root, parent string
-	if _, err := fmt.Sscanf(strings.NewReplacer(";", " ").Replace(got), "Root=1-%s Parent=%s Sampled=0", &root, &parent); err != nil ||
-		len(root) != 8+1+24 || len(parent) != 16 {
-		t.Errorf("got %q: %v", got, err)
+	for sampled, traced := range map[int]bool{0: false, 1: true} {
+		w := newWorld(t, func(_ *rouse.Endpoint, o *Options) { o.Traced = traced })
+		c := w.ready()
+		w.invoke(event("a"))
+		got := c.want(200, "").Header.Get("Lambda-Runtime-Trace-Id")
+		var root, parent string
+		var said int
+		if _, err := fmt.Sscanf(strings.NewReplacer(";", " ").Replace(got), "Root=1-%s Parent=%s Sampled=%d", &root, &parent, &said); err != nil ||
+			len(root) != 8+1+24 || len(parent) != 16 || said != sampled {
+			t.Errorf("got %q: %v", got, err)
+		}
 	}
 }
