@@ -145,7 +145,7 @@ func (w *writer) file(name string, h *tar.Header, content io.Reader) error {
 			return err
 		}
 		f := os.NewFile(uintptr(fd), base)
-		err = w.fill(name, f, content)
+		err = w.fill(f, content)
 		if err == nil {
 			err = setAttributes(fd, h)
 		}
@@ -155,7 +155,7 @@ func (w *writer) file(name string, h *tar.Header, content io.Reader) error {
 
 // fill copies a file's content and stops as soon as the image is over its
 // bound, whatever size was promised: a sparse file says much with few bytes.
-func (w *writer) fill(name string, f *os.File, content io.Reader) error {
+func (w *writer) fill(f *os.File, content io.Reader) error {
 	// The file is wrapped: else its own ReadFrom would take a buffer of its own.
 	n, err := io.CopyBuffer(struct{ io.Writer }{f}, io.LimitReader(content, w.room+1), w.buffer)
 	w.bytes += n
