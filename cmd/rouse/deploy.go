@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"github.com/rousehq/rouse/cmd/rouse/client"
 	"github.com/rousehq/rouse/cmd/rouse/option"
 	"github.com/rousehq/rouse/cmd/rouse/project"
+	"github.com/rousehq/rouse/gateway/adminapi"
 )
 
 func (a *app) deployCommand() *cobra.Command {
@@ -156,10 +156,13 @@ func (d deployer) deploy(ctx context.Context, dir string, fn project.Named, whol
 	if err != nil {
 		return err
 	}
-	settings, err := d.settings(ctx, fn, whole)
-	if err != nil {
-		return err
+	var before *adminapi.FunctionView // nil where it does not matter
+	if !whole {
+		if before, err = d.before(ctx, fn.Name); err != nil {
+			return err
+		}
 	}
+	settings := settingsOf(fn, before, whole)
 	show := newProgress(d.stderr)
 	defer show.done()
 	if spec.Artifact.Image == "" {
@@ -178,6 +181,11 @@ func (d deployer) deploy(ctx context.Context, dir string, fn project.Named, whol
 		return err
 	}
 	show.done()
+	if before != nil && done.Changed {
+		if lost := resets(before.Revision.Spec, done.Revision.Spec, fn.Function); len(lost) > 0 {
+			fmt.Fprintf(d.stderr, "%s: back to the default, since it was not given: %s\n", fn.Name, strings.Join(lost, ", "))
+		}
+	}
 	fmt.Fprintf(d.stdout, "%s  %s  %s\n", fn.Name, done.Revision.ID.Short(), outcome(done, d.wait, time.Since(began)))
 	fmt.Fprintf(d.stdout, "%s  %s/fn/%s/\n", strings.Repeat(" ", len(fn.Name)), d.client.Server(), fn.Name)
 	return nil
@@ -200,22 +208,27 @@ func outcome(done rouse.Deployed, waited bool, took time.Duration) string {
 	return fmt.Sprintf("%s in %s", verb, took.Round(time.Millisecond))
 }
 
-// settings are what the function is to have; nil leaves them to the server.
-func (d deployer) settings(ctx context.Context, fn project.Named, whole bool) (*rouse.Settings, error) {
-	if !whole && fn.Scaling == (project.Scaling{}) {
+// before is the function as it is; nil when it does not exist.
+func (d deployer) before(ctx context.Context, name rouse.FunctionName) (*adminapi.FunctionView, error) {
+	view, err := d.client.Function(ctx, name)
+	switch {
+	case rouse.CodeOf(err) == rouse.NotFound:
 		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return &view, nil
+}
+
+// settingsOf are what the function is to have; nil leaves them to the server.
+func settingsOf(fn project.Named, before *adminapi.FunctionView, whole bool) *rouse.Settings {
+	if !whole && fn.Scaling == (project.Scaling{}) {
+		return nil
 	}
 	base := rouse.DefaultSettings()
-	if !whole {
-		view, err := d.client.Function(ctx, fn.Name)
-		var e *rouse.Error
-		switch {
-		case err == nil:
-			base = view.Settings
-		case !errors.As(err, &e) || e.Code != rouse.NotFound:
-			return nil, err
-		}
+	if before != nil {
+		base = before.Settings
 	}
 	settings := fn.Over(base)
-	return &settings, nil
+	return &settings
 }
