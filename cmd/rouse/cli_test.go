@@ -109,13 +109,13 @@ func TestAFailuresStackIsIndentedAsAWhole(t *testing.T) {
 	} {
 		var stderr bytes.Buffer
 		(&app{stderr: &stderr}).explain(e)
-		if got := stderr.String(); strings.Contains(got, "not shown") || !strings.Contains(got, "\n        raise x\n") || !strings.HasSuffix(got, "\n    last\n") {
+		if got := stderr.String(); strings.Contains(got, "not shown") || name == "trace" && strings.Contains(got, "\n    \n") || !strings.Contains(got, "\n        raise x\n") || !strings.HasSuffix(got, "\n    last\n") {
 			t.Errorf("%s:\n%s", name, got)
 		}
 	}
 }
 
-func TestAMissingPackageComesWithWhatToDo(t *testing.T) {
+func TestCommonFailuresComeWithWhatToDo(t *testing.T) {
 	for _, e := range []*rouse.Error{
 		{Type: "Runtime.ImportModuleError", Message: "Unable to import module 'app': No module named 'requests'"},
 		{Message: "the process ended before it listened on $PORT: exit status 1", Detail: "/usr/bin/python3.11: No module named uvicorn"},
@@ -125,6 +125,19 @@ func TestAMissingPackageComesWithWhatToDo(t *testing.T) {
 		if got := hint(e); !strings.Contains(got, "pip install") || !strings.Contains(got, "npm install") {
 			t.Errorf("%+v: %q", e, got)
 		}
+	}
+	for _, e := range []*rouse.Error{
+		{Type: "URLError", Message: "<urlopen error [Errno -3] Temporary failure in name resolution>"},
+		{Type: "Error", Message: "getaddrinfo EAI_AGAIN example.com"},
+		{Message: "the process ended", Detail: "dial tcp: lookup example.com on 8.8.8.8:53: dial udp: connect: network is unreachable"},
+	} {
+		if got := hint(e); !strings.Contains(got, "--network egress") {
+			t.Errorf("%+v: %q", e, got)
+		}
+	}
+	// The server's own network is another matter.
+	if got := hint(&rouse.Error{Code: rouse.StartFailed, Message: "image x: cannot be pulled: dial tcp: lookup r on 10.0.0.1:53: no such host"}); got != "" {
+		t.Errorf("a hint that cannot help: %q", got)
 	}
 	if got := hint(&rouse.Error{Type: "Runtime.UserCodeSyntaxError", Message: "Syntax error in module 'app'"}); got != "" {
 		t.Errorf("a hint that cannot help: %q", got)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -140,7 +141,11 @@ func (a *app) explain(err error) {
 	fmt.Fprintf(a.stderr, "rouse: %s\n", message)
 	detail := strings.TrimSpace(e.Detail)
 	if detail == "" { // a detail is the log, which has the stack already
-		detail = strings.TrimRight(strings.Join(e.Trace, "\n"), "\n")
+		frames := slices.Clone(e.Trace) // Python's end with a newline
+		for i := range frames {
+			frames[i] = strings.TrimRight(frames[i], "\n")
+		}
+		detail = strings.Join(frames, "\n")
 	}
 	if detail != "" {
 		fmt.Fprintf(a.stderr, "    %s\n", strings.ReplaceAll(detail, "\n", "\n    "))
@@ -153,6 +158,9 @@ func (a *app) explain(err error) {
 // noPackage is what Python and Node.js say of an import that is not there.
 var noPackage = regexp.MustCompile(`No module named |Cannot find (module|package) '`)
 
+// noNetwork is what code says that reaches for the network and finds none.
+var noNetwork = regexp.MustCompile(`(?i)name resolution|name or service not known|network is unreachable|ENETUNREACH|ENOTFOUND|EAI_AGAIN|lookup \S+ on |no such host`)
+
 // hint is what to do about an error, when there is something to say.
 func hint(e *rouse.Error) string {
 	switch {
@@ -162,6 +170,8 @@ func hint(e *rouse.Error) string {
 		return "rouse ls lists the functions."
 	case noPackage.MatchString(e.Message + e.Detail):
 		return "Packages that the code imports have to lie in its folder: pip install -r requirements.txt -t FOLDER, or npm install."
+	case (e.Type != "" || e.Detail != "") && noNetwork.MatchString(e.Message+e.Detail):
+		return "A function reaches nothing outside of its sandbox unless it is deployed with --network egress."
 	case e.Code == rouse.Unauthorized:
 		return "Set ROUSE_TOKEN to a key, written as ID:SECRET; the server's first lies in its data folder, in first-key."
 	}
