@@ -245,6 +245,9 @@ func (s *Spec) Validate() error {
 	if err := s.validateZygote(); err != nil {
 		return err
 	}
+	if s.LogGroup != "" && (s.Contract != ContractLambda || !logGroup.MatchString(s.LogGroup)) {
+		return Errorf(Invalid, "log_group %q: only contract lambda has it, and it must be 1 to 512 of A-Z, a-z, 0-9 and ._-/#", Clip(s.LogGroup))
+	}
 	if s.Traced && s.Contract != ContractLambda {
 		return Errorf(Invalid, "traced: only contract lambda has it")
 	}

@@ -1,6 +1,10 @@
 package rouse
 
-import "slices"
+import (
+	"cmp"
+	"regexp"
+	"slices"
+)
 
 // LogLevel is how much a line of a log matters, in AWS's words.
 type LogLevel string
@@ -23,6 +27,14 @@ type Logging struct {
 	// System is for what the platform says: DEBUG, INFO or WARN.
 	System LogLevel `json:"system"`
 }
+
+// LogGroup is what AWS's tools call a function's log.
+func LogGroup(name FunctionName, spec *Spec) string {
+	return cmp.Or(spec.LogGroup, "/aws/lambda/"+string(name))
+}
+
+// logGroup is AWS's rule for names of log groups.
+var logGroup = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]{1,512}$`)
 
 // Validate says which level is wrong and what is allowed.
 func (l Logging) Validate() error {

@@ -86,6 +86,8 @@ type Spec struct {
 	Image *ImageConfig `json:"image_config,omitempty"`
 	// Logging makes the log of a lambda function JSON; nil leaves it as it is written.
 	Logging *Logging `json:"logging,omitempty"`
+	// LogGroup is the name of a lambda function's log for AWS's tools; empty is the usual one.
+	LogGroup string `json:"log_group,omitempty"`
 	// Traced has the traces that begin at a lambda function be sampled, which tells
 	// its code to record them.
 	Traced bool `json:"traced,omitempty"`

@@ -47,5 +47,15 @@ class FunctionLogs(Suite):
             self.logs.filter_log_events(logGroupName=self.group + "-none")
 
 
+    def test_a_group_of_another_name(self):
+        mine = "/mine/" + self.name
+        changed = self.c.update_function_configuration(FunctionName=self.name, LoggingConfig={"LogGroup": mine})
+        self.assertEqual(changed["LoggingConfig"], {"LogFormat": "Text", "LogGroup": mine})
+        self.assertEqual(json.loads(self.invoke({"n": 7})["Text"])[0], mine)
+        self.assertEqual([e["message"] for e in self.logs.filter_log_events(logGroupName=mine, filterPattern='"said 7"')["events"]], ["said 7\n"])
+        with self.assertRaisesRegex(ClientError, r"InvalidParameterValueException\).*: function " + self.name + " has it"):
+            self.create(FunctionName=self.name[:50] + "other", LoggingConfig={"LogGroup": mine})
+
+
 if __name__ == "__main__":
     unittest.main()

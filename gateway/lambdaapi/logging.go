@@ -17,6 +17,7 @@ type loggingConfig struct {
 // into sets what was given of a function's logging. What was not stays, and is INFO
 // where the log becomes JSON.
 func (l *loggingConfig) into(spec *rouse.Spec) error {
+	spec.LogGroup = cmp.Or(l.LogGroup, spec.LogGroup)
 	if l.LogFormat == "Text" || l.LogFormat == "" && spec.Logging == nil {
 		if l.ApplicationLogLevel != "" || l.SystemLogLevel != "" {
 			return invalid("LoggingConfig: ApplicationLogLevel and SystemLogLevel need the LogFormat JSON")
@@ -36,12 +37,27 @@ func (l *loggingConfig) into(spec *rouse.Spec) error {
 
 // loggingOf describes a version's logging.
 func loggingOf(spec *rouse.Spec, name rouse.FunctionName) loggingConfig {
-	l := loggingConfig{LogFormat: "Text", LogGroup: logGroup(name)}
+	l := loggingConfig{LogFormat: "Text", LogGroup: rouse.LogGroup(name, spec)}
 	if spec.Logging != nil {
 		l.LogFormat, l.ApplicationLogLevel, l.SystemLogLevel = "JSON", spec.Logging.Application, spec.Logging.System
 	}
 	return l
 }
 
-// logGroup is the name of a function's log group; each has its own.
-func logGroup(name rouse.FunctionName) string { return "/aws/lambda/" + string(name) }
+// ownLogGroup refuses the log group of another function: each has one of its own.
+func (a *api) ownLogGroup(r *request, l *loggingConfig) error {
+	if l == nil || l.LogGroup == "" {
+		return nil
+	}
+	t, err := a.targetOf(r)
+	if err != nil {
+		return err
+	}
+	for _, fn := range a.Catalog.Functions() {
+		rev, err := a.Catalog.Revision(fn.Latest)
+		if err == nil && fn.Name != t.name && rouse.LogGroup(fn.Name, &rev.Spec) == l.LogGroup {
+			return unsupported("LoggingConfig LogGroup "+l.LogGroup, "function "+string(fn.Name)+" has it, and functions share none; use another")
+		}
+	}
+	return nil
+}

@@ -14,6 +14,9 @@ func TestALogIsTextOrJSONWithLevels(t *testing.T) {
 		{`{"SystemLogLevel":"WARN"}`, `{"LogFormat":"JSON","ApplicationLogLevel":"INFO","SystemLogLevel":"WARN","LogGroup":"/aws/lambda/f"}`},
 		{`{"LogFormat":"JSON","ApplicationLogLevel":"TRACE"}`, `{"LogFormat":"JSON","ApplicationLogLevel":"TRACE","SystemLogLevel":"WARN","LogGroup":"/aws/lambda/f"}`},
 		{`{"LogFormat":"Text"}`, `{"LogFormat":"Text","LogGroup":"/aws/lambda/f"}`},
+		{`{"LogGroup":"/mine"}`, `{"LogFormat":"Text","LogGroup":"/mine"}`},
+		{`{"LogFormat":"JSON"}`, `{"LogFormat":"JSON","ApplicationLogLevel":"INFO","SystemLogLevel":"INFO","LogGroup":"/mine"}`},
+		{`{"LogFormat":"Text","LogGroup":"/aws/lambda/f"}`, `{"LogFormat":"Text","LogGroup":"/aws/lambda/f"}`},
 	} {
 		got := call(h, "PUT", functionF+"/configuration", `{"LoggingConfig":`+step.given+`}`)
 		var answer struct{ LoggingConfig json.RawMessage }

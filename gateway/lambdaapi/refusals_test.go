@@ -24,8 +24,7 @@ func TestWhatCouldOnlyBeIgnoredIsRefusedByItsName(t *testing.T) {
 		return `,"FilterCriteria":{"Filters":[` + strings.TrimSuffix(strings.Repeat(`{"Pattern":"{}"},`, n), ",") + `]}`
 	}
 	for _, c := range []struct{ method, path, body, says string }{
-		{"PUT", functionF + "/configuration", `{"LoggingConfig":{"LogGroup":"/mine/f"}}`, "LoggingConfig LogGroup is not available"},
-		{"POST", "/2015-03-31/functions", newFunction("g", `,"LoggingConfig":{"LogGroup":"/mine/g"}`), "LoggingConfig LogGroup is not available"},
+		{"POST", "/2015-03-31/functions", newFunction("g", `,"LoggingConfig":{"LogGroup":"/aws/lambda/f"}`), "LoggingConfig LogGroup /aws/lambda/f is not available in Rouse: function f has it"},
 		{"POST", "/2015-03-31/functions", newFunction("g", `,"DurableConfig":{"ExecutionTimeout":60}`), `"DurableConfig is not available`},
 		{"POST", "/2015-03-31/functions", strings.Replace(newFunction("g", ""), `"ZipFile"`, `"SourceKMSKeyArn":"arn:aws:kms:us-east-1:000000000000:key/k","ZipFile"`, 1), "SourceKMSKeyArn is not available"},
 		{"PUT", functionF + "/code", `{"ZipFile":"UEs=","SourceKMSKeyArn":"arn:aws:kms:us-east-1:000000000000:key/k"}`, "SourceKMSKeyArn is not available"},

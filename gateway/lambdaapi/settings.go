@@ -41,14 +41,8 @@ func (a *api) refuse(r *request, in *settings, runtime string) error {
 			return unsupported(name, "leave it out")
 		}
 	}
-	if l := in.LoggingConfig; l != nil {
-		t, err := a.targetOf(r)
-		if err != nil {
-			return err
-		}
-		if l.LogGroup != "" && l.LogGroup != logGroup(t.name) {
-			return unsupported("LoggingConfig LogGroup", "each function has the log group /aws/lambda/NAME; leave it out")
-		}
+	if err := a.ownLogGroup(r, in.LoggingConfig); err != nil {
+		return err
 	}
 	if err := checkTags(in.Tags); err != nil {
 		return err

@@ -20,24 +20,33 @@ import (
 
 // world has the functions f and g, and a log of f's.
 type world struct {
+	group string // of f, when it has a name of its own
 	lines []Line
 	err   error
 }
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-func (*world) Functions() []rouse.Function {
-	return []rouse.Function{{Name: "g", Created: noon}, {Name: "f", Created: noon}}
+func (w *world) Functions() []rouse.Function {
+	return []rouse.Function{{Name: "g", Created: noon}, {Name: "f", Created: noon, Latest: "of f"}}
 }
 
-func (*world) Function(name rouse.FunctionName) (*rouse.Function, error) {
+func (w *world) Function(name rouse.FunctionName) (*rouse.Function, error) {
 	if name != "f" && name != "g" {
 		return nil, rouse.Errorf(rouse.NotFound, "no function")
 	}
-	return &rouse.Function{Name: name}, nil
+	for _, fn := range w.Functions() {
+		if fn.Name == name {
+			return &fn, nil
+		}
+	}
+	panic("it is neither")
 }
 
-func (*world) Revision(id rouse.RevisionID) (*rouse.Revision, error) {
+func (w *world) Revision(id rouse.RevisionID) (*rouse.Revision, error) {
+	if id == "of f" {
+		return &rouse.Revision{ID: id, Spec: rouse.Spec{LogGroup: w.group}}, nil
+	}
 	if id != "one" {
 		return nil, rouse.Errorf(rouse.NotFound, "no revision")
 	}
@@ -237,6 +246,22 @@ func TestStreamsAndGroupsAreListed(t *testing.T) {
 	}
 	if _, got := w.ask(t, true, "DescribeLogGroups", `{"logGroupNamePattern":"LAMBDA/G"}`); len(got.LogGroups) != 1 || got.LogGroups[0].LogGroupName != "/aws/lambda/g" {
 		t.Errorf("by a pattern: %+v", got)
+	}
+}
+
+func TestALogGroupMayHaveANameOfItsOwn(t *testing.T) {
+	w := said("1", "2")
+	w.group = "/mine"
+	for _, group := range []string{`"logGroupName":"/mine"`, `"logGroupIdentifier":"arn:aws:logs:us-east-1:000000000000:log-group:/mine"`, logOfF} {
+		if code, got := w.ask(t, false, "FilterLogEvents", `{`+group+`}`); code != 200 || !slices.Equal(got.texts(), []string{"1", "2"}) {
+			t.Errorf("%s: %d %+v", group, code, got)
+		}
+	}
+	if _, got := w.ask(t, true, "DescribeLogGroups", `{}`); len(got.LogGroups) != 2 || got.LogGroups[1].LogGroupName != "/mine" {
+		t.Errorf("%+v", got.LogGroups)
+	}
+	if _, got := w.ask(t, true, "DescribeLogStreams", `{"logGroupName":"/mine"}`); len(got.LogStreams) != 1 || !strings.Contains(got.LogStreams[0].ARN, ":log-group:/mine:log-stream:") {
+		t.Errorf("%+v", got.LogStreams)
 	}
 }
 

@@ -29,6 +29,11 @@ func (a *api) function(g group) (*rouse.Function, error) {
 			return fn, nil
 		}
 	}
+	for _, fn := range a.Catalog.Functions() {
+		if name != "" && a.groupOf(&fn) == name {
+			return &fn, nil
+		}
+	}
 	switch {
 	case name == "":
 		return nil, invalid("1 validation error detected: Value null at 'logGroupName' failed to satisfy constraint: Member must not be null")
@@ -36,6 +41,15 @@ func (a *api) function(g group) (*rouse.Function, error) {
 		return nil, missing("group")
 	}
 	return nil, errElsewhere
+}
+
+// groupOf is the name of a function's log group.
+func (a *api) groupOf(fn *rouse.Function) string {
+	rev, err := a.Catalog.Revision(fn.Latest)
+	if err != nil { // it is being deleted
+		return groupPrefix + string(fn.Name)
+	}
+	return rouse.LogGroup(fn.Name, &rev.Spec)
 }
 
 func (a *api) arn(group string) string {
@@ -72,7 +86,7 @@ func (a *api) describeLogGroups(_ *gateway.Call, in *struct {
 	}
 	all := []described{}
 	for _, fn := range a.Catalog.Functions() {
-		name := groupPrefix + string(fn.Name)
+		name := a.groupOf(&fn)
 		if strings.HasPrefix(name, in.LogGroupNamePrefix) && strings.Contains(strings.ToLower(name), strings.ToLower(in.LogGroupNamePattern)) {
 			all = append(all, described{name, fn.Created.UnixMilli(), 0, a.arn(name) + ":*", "STANDARD", a.arn(name)})
 		}

@@ -49,7 +49,7 @@ func (a *api) describeLogStreams(c *gateway.Call, in *struct {
 		i := slices.IndexFunc(all, func(d described) bool { return d.Name == e.Stream })
 		if i < 0 {
 			i = len(all)
-			all = append(all, described{Name: e.Stream, Created: e.At, First: e.At, ARN: a.arn(groupPrefix+string(fn.Name)) + ":log-stream:" + e.Stream})
+			all = append(all, described{Name: e.Stream, Created: e.At, First: e.At, ARN: a.arn(a.groupOf(fn)) + ":log-stream:" + e.Stream})
 		}
 		all[i].Last, all[i].Arrived = e.At, e.At
 	}

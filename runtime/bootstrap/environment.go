@@ -124,7 +124,7 @@ func fixed(rev rouse.Revision, e entry, l rouse.Layout) map[string]string {
 		"AWS_LAMBDA_FUNCTION_VERSION":     version,
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.FormatInt(int64(rev.Spec.Memory/rouse.MB), 10),
 		"AWS_LAMBDA_INITIALIZATION_TYPE":  initialization,
-		"AWS_LAMBDA_LOG_GROUP_NAME":       "/aws/lambda/" + string(rev.Function),
+		"AWS_LAMBDA_LOG_GROUP_NAME":       rouse.LogGroup(rev.Function, &rev.Spec),
 		"AWS_LAMBDA_LOG_STREAM_NAME":      rev.LogStream(l.Instance),
 		"LAMBDA_TASK_ROOT":                l.Task,
 		"LAMBDA_RUNTIME_DIR":              l.Runtime,
