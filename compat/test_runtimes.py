@@ -57,6 +57,14 @@ class Runtimes(Suite):
         self.create(Code={"ZipFile": archive(PYTHON)})
         self.cases("ValueError")
 
+    @unittest.skipIf(DRIVER == "process", "there each instance has a user of its own")
+    def test_the_user_has_aws_s_name(self):
+        self.create(Code={"ZipFile": archive("import getpass\ndef handler(e, c): return getpass.getuser()")})
+        self.assertEqual(self.invoke({})["Text"], '"sbx_user1051"')
+        self.c.update_function_configuration(FunctionName=self.name, Runtime="nodejs20.x")
+        self.c.update_function_code(FunctionName=self.name, ZipFile=archive("exports.handler = async () => require('os').userInfo().username", "app.js"))
+        self.assertEqual(self.invoke({})["Text"], '"sbx_user1051"')
+
     @unittest.skipIf(DRIVER == "process", "there it is the host's Python, with what is installed for it")
     def test_python_has_boto3_unless_the_code_brings_its_own(self):
         source = "import boto3\nsts = boto3.client('sts')\ndef handler(e, c): return sts.get_caller_identity()['Account']"

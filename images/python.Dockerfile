@@ -11,6 +11,8 @@ COPY bootstrap/python /var/runtime/python
 COPY sdk /var/runtime/sdk
 # The interpreter's name becomes a fixed path, since ENTRYPOINT expands nothing.
 RUN mkdir -p /var/task /opt \
+ && echo 'sbx_user1051:x:1051:1051::/home/sbx_user1051:/sbin/nologin' >>/etc/passwd \
+ && echo 'sbx_user1051:x:1051:' >>/etc/group \
  && ln -s "$(command -v ${PYTHON})" /var/runtime/interpreter \
  && for name in python python3; do command -v $name || ln -s /var/runtime/interpreter /usr/local/bin/$name; done \
  && ${PYTHON} -m compileall -q --invalidation-mode checked-hash /var/runtime/python \

@@ -3,6 +3,8 @@ package logs
 import (
 	"bytes"
 	"os"
+	"strings"
+	"unicode/utf8"
 )
 
 // maxExcerpt is how much of an event's log AWS shows its caller.
@@ -12,13 +14,20 @@ const maxExcerpt = 4 << 10
 type excerpt struct{ b []byte }
 
 func (e *excerpt) add(text string) {
-	e.b = append(append(e.b, text...), '\n')
+	e.b = append(append(e.b, strings.ToValidUTF8(text, "\ufffd")...), '\n')
 	if len(e.b) > 4*maxExcerpt {
 		e.b = append(e.b[:0], e.b[len(e.b)-maxExcerpt:]...)
 	}
 }
 
-func (e *excerpt) end() []byte { return bytes.Clone(e.b[max(0, len(e.b)-maxExcerpt):]) }
+// end is what is told, in whole characters.
+func (e *excerpt) end() []byte {
+	b := e.b[max(0, len(e.b)-maxExcerpt):]
+	for len(b) > 0 && !utf8.RuneStart(b[0]) {
+		b = b[1:]
+	}
+	return bytes.Clone(b)
+}
 
 // Say adds lines of the platform's own behind what has been printed so far.
 func (c *Collector) Say(texts ...string) {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/rousehq/rouse"
 )
@@ -130,5 +131,23 @@ func BenchmarkLinesOfAnEvent(b *testing.B) {
 	}
 	out.Close()  //nolint:errcheck // never fails
 	out2.Close() //nolint:errcheck // never fails
+	c.Wait()
+}
+
+func TestWhatIsToldOfAnEventIsText(t *testing.T) {
+	l := openTest(t, Options{})
+	stdout, out := filePipe(t)
+	c := collect(t, l, Source{Function: "f", Instance: "i"}, stdout, nil)
+	c.Begin("a", "START", true)
+	fmt.Fprint(out, "a\xffb\n") //nolint:errcheck // read until it is closed
+	if got := string(c.End("END")); got != "START\na\ufffdb\nEND\n" {
+		t.Errorf("of bytes that are no text: %q", got)
+	}
+	c.Begin("b", "START", true)
+	fmt.Fprintln(out, strings.Repeat("日", maxExcerpt)) //nolint:errcheck // as above
+	if got := c.End(); len(got) > maxExcerpt || len(got) < maxExcerpt-3 || !utf8.Valid(got) {
+		t.Errorf("cut to %d bytes: %q", len(got), got[:10])
+	}
+	out.Close() //nolint:errcheck // never fails
 	c.Wait()
 }
