@@ -258,9 +258,9 @@ class SQS(unittest.TestCase):
         make = lambda **k: functions.create_event_source_mapping(**{"EventSourceArn": ARN + self.name, "FunctionName": self.name, **k})
         for words, arguments in {
             "NonExistentQueue": {"EventSourceArn": ARN + "nope"},
-            "at body.kind: must be a list": {"FilterCriteria": {"Filters": [{"Pattern": '{"body":{"kind":"x"}}'}]}},
+            "Invalid filter pattern definition": {"FilterCriteria": {"Filters": [{"Pattern": '{"body":{"kind":"x"}}'}]}},
             "Maximum batch window in seconds must be greater than 0": {"BatchSize": 11},
-            "StartingPosition is not available": {"StartingPosition": "LATEST"},
+            "StartingPosition is not valid for SQS event sources": {"StartingPosition": "LATEST"},
         }.items():
             with self.assertRaisesRegex(ClientError, words):
                 make(**arguments)
