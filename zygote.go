@@ -6,6 +6,9 @@ import "strings"
 // function was seen to import.
 const ZygoteAuto = "auto"
 
+// ExecWrapper is the variable that names a program to start a runtime with.
+const ExecWrapper = "AWS_LAMBDA_EXEC_WRAPPER"
+
 const (
 	maxModules = 64
 	maxModule  = 128
@@ -63,6 +66,9 @@ func (s *Spec) validateZygote() error {
 		case name == ZygoteAuto && len(s.Zygote) > 1:
 			return Errorf(Invalid, "zygote: auto learns the modules; give auto alone, or the modules")
 		}
+	}
+	if s.Environment[ExecWrapper] != "" {
+		return Errorf(Invalid, "environment %s: a fork of a zygote has no command to wrap; leave it or the zygote out", ExecWrapper)
 	}
 	for name := range s.Environment {
 		for _, early := range readEarly {

@@ -105,3 +105,36 @@ class Runtimes(Suite):
             came.append((time.monotonic(), event.get("PayloadChunk", {}).get("Payload")))
         self.assertEqual(b"".join(part for _, part in came if part), b"first,last")
         self.assertGreater(came[-1][0] - came[0][0], 0.8)
+
+
+# As AWS's documentation writes them: an option goes before the last argument.
+WRAPPER = """#!/bin/bash
+args=("$@")
+export WRAPPED=yes _HANDLER=app.other
+exec "${args[@]:0:$#-1}" %s "${args[@]: -1}"
+"""
+
+
+class Wrappers(Suite):
+    """AWS_LAMBDA_EXEC_WRAPPER, by which layers of observability tools come in."""
+
+    def wrapped(self, option, **more):
+        wrapper = self.c.publish_layer_version(LayerName=self.name, Content={"ZipFile": archive(WRAPPER % option, "wrap", 0o755)})
+        self.addCleanup(self.c.delete_layer_version, LayerName=self.name, VersionNumber=wrapper["Version"])
+        self.create(Layers=[wrapper["LayerVersionArn"]], Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrap"}}, MemorySize=256, **more)
+        return json.loads(self.invoke({})["Text"])
+
+    def test_python(self):
+        code = "import os, sys\ndef other(event, context): return [os.environ['WRAPPED'], sys.flags.optimize]\n"
+        self.assertEqual(self.wrapped("-O", Code={"ZipFile": archive(code)}), ["yes", 1])
+
+    def test_node(self):
+        code = "exports.other = async () => [process.env.WRAPPED, process.execArgv]"
+        self.assertEqual(self.wrapped("--expose-gc", Runtime="nodejs20.x", Code={"ZipFile": archive(code, "app.js")}), ["yes", ["--expose-gc"]])
+
+    def test_one_that_is_not_there(self):
+        self.create(Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/none"}})
+        answer = self.invoke({}, LogType="Tail")
+        self.assertEqual(json.loads(answer["Text"])["errorType"], "Runtime.ExitError")
+        self.assertIn("exit status 127", answer["Text"])
+        self.assertIn("none: does not exist", self.log(answer))

@@ -28,7 +28,7 @@ func (p Planner) Plan(rev rouse.Revision, l rouse.Layout) (rouse.Command, error)
 	if err != nil {
 		return rouse.Command{}, err
 	}
-	return rouse.Command{Argv: argv(spec, e, l), Env: env, Dir: l.Task}, nil
+	return rouse.Command{Argv: wrapped(argv(spec, e, l), spec, e, l), Env: env, Dir: l.Task}, nil
 }
 
 // compatible says whether a runtime can run the spec at all.

@@ -23,6 +23,7 @@ func revision(change func(*rouse.Spec)) rouse.Revision {
 
 func TestPlanSaysWhatToRun(t *testing.T) {
 	http := func(s *rouse.Spec) { s.Contract = rouse.ContractHTTP }
+	wrap := func(s *rouse.Spec, program string) { s.Environment = map[string]string{rouse.ExecWrapper: program} }
 	host := sandbox
 	host.Task, host.Runtime, host.Interpreter = "/data/code", "/data/run", "/opt/py/bin/python3.11"
 	for _, c := range []struct {
@@ -35,6 +36,8 @@ func TestPlanSaysWhatToRun(t *testing.T) {
 		{"python on a host", func(s *rouse.Spec) {}, host, "/opt/py/bin/python3.11 -S -u /data/run/python/bootstrap.py app.handler"},
 		{"node", func(s *rouse.Spec) { s.Runtime = "nodejs20.x" }, sandbox, "node /var/runtime/node/bootstrap.cjs app.handler"},
 		{"provided", func(s *rouse.Spec) { s.Runtime, s.Handler = "provided.al2", "" }, sandbox, "/var/task/bootstrap"},
+		{"provided, wrapped in vain", func(s *rouse.Spec) { wrap(s, "/opt/w"); s.Runtime, s.Handler = "provided.al2", "" }, sandbox, "/var/task/bootstrap"},
+		{"a server, wrapped in vain", func(s *rouse.Spec) { wrap(s, "/opt/w"); http(s) }, sandbox, "python3.11 /var/task/app.handler"},
 		{"a Python server", func(s *rouse.Spec) { http(s); s.Handler = "src/server.py" }, sandbox, "python3.11 /var/task/src/server.py"},
 		{"a Node server", func(s *rouse.Spec) { http(s); s.Runtime, s.Handler = "nodejs20.x", "server.js" }, sandbox, "node /var/task/server.js"},
 		{"a static server", func(s *rouse.Spec) { http(s); s.Runtime, s.Handler = "provided", "serve" }, sandbox, "/var/task/serve"},
