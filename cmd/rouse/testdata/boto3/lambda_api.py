@@ -314,7 +314,7 @@ class LambdaAPI(unittest.TestCase):
         bad(invalid, 400, "Reserved keys used in this request: AWS_REGION", Environment={"Variables": {"AWS_REGION": "x"}})
         bad(invalid, 400, "exceeded the 4KB limit", Environment={"Variables": {"KEY": "x" * 4097}})
         for setting in (dict(VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}), dict(KMSKeyArn="arn:aws:kms:us-east-1:000000000000:key/k"),
-                        dict(TracingConfig={"Mode": "Active"}), dict(LoggingConfig={"LogFormat": "JSON"}), dict(Code={"S3Bucket": "bucket", "S3Key": "key"})):
+                        dict(FileSystemConfigs=[{"Arn": f"arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-{'0' * 17}", "LocalMountPath": "/mnt/a"}]), dict(Code={"S3Bucket": "bucket", "S3Key": "key"})):
             bad(invalid, 400, "not available in Rouse", **setting)
         bad(invalid, 400, "python3.11 is not supported for SnapStart enabled functions", SnapStart={"ApplyOn": "PublishedVersions"})
         bad("RequestEntityTooLargeException", 413, "Request must be smaller than 70167211 bytes for the CreateFunction operation", Code={"ZipFile": b"\0" * 60000000})
