@@ -1,18 +1,16 @@
 package main
 
 import (
-	"bufio"
-	"fmt"
+	"bytes"
 	"io"
 	"net"
 	"os"
 	"strconv"
-	"strings"
 	"syscall"
 )
 
 // events speaks the Runtime API on a raw connection, as the leanest of runtimes
-// would, so that what is measured is the other side.
+// would, so that what is measured is the other side: it allocates nothing.
 func events(network, addr string) error {
 	conn, err := blocking(network, addr)
 	if err != nil {
@@ -20,14 +18,14 @@ func events(network, addr string) error {
 	}
 	may := os.Getenv("MISBEHAVE") != ""
 	slow := os.Getenv("SLOW") != ""
-	r := bufio.NewReader(conn)
+	in := answers{conn: conn, buf: make([]byte, 16<<10)}
 	poll := []byte("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: rouse\r\n\r\n")
-	var out, body []byte
+	var out []byte
 	for {
 		if _, err := conn.Write(poll); err != nil {
 			return err
 		}
-		id, event, err := read(r, body)
+		head, event, err := in.next()
 		if err != nil {
 			return err
 		}
@@ -37,12 +35,16 @@ func events(network, addr string) error {
 		if slow {
 			pause("SLOW")
 		}
-		out = fmt.Appendf(out[:0], "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nHost: rouse\r\nContent-Length: %d\r\n\r\n%s",
-			id, len(event), event)
+		out = append(out[:0], "POST /2018-06-01/runtime/invocation/"...)
+		out = append(out, value(head, "Lambda-Runtime-Aws-Request-Id")...)
+		out = append(out, "/response HTTP/1.1\r\nHost: rouse\r\nContent-Length: "...)
+		out = strconv.AppendInt(out, int64(len(event)), 10)
+		out = append(out, "\r\n\r\n"...)
+		out = append(out, event...)
 		if _, err := conn.Write(out); err != nil {
 			return err
 		}
-		if _, body, err = read(r, event); err != nil {
+		if _, _, err = in.next(); err != nil {
 			return err
 		}
 	}
@@ -63,31 +65,47 @@ func blocking(network, addr string) (*os.File, error) {
 	return file, syscall.SetNonblock(int(file.Fd()), false)
 }
 
-// read takes in one answer and returns its request id, if it is an event, and
-// its body, which lies in into where it fits.
-func read(r *bufio.Reader, into []byte) (id string, body []byte, err error) {
-	length := 0
-	for {
-		line, err := r.ReadSlice('\n')
+// answers reads what comes back, one answer at a time: another is asked for when
+// the one before has been read.
+type answers struct {
+	conn io.Reader
+	buf  []byte
+}
+
+// next blocks until a whole answer has come. It is good until the next one.
+func (a *answers) next() (head, body []byte, err error) {
+	for have, end := 0, -1; ; {
+		if have == len(a.buf) {
+			a.buf = append(a.buf, make([]byte, len(a.buf))...)
+		}
+		n, err := a.conn.Read(a.buf[have:])
 		if err != nil {
-			return "", nil, err
+			return nil, nil, err
 		}
-		name, value, ok := strings.Cut(strings.TrimRight(string(line), "\r\n"), ": ")
-		if name == "" {
-			break
-		}
-		switch {
-		case ok && name == "Lambda-Runtime-Aws-Request-Id":
-			id = value
-		case ok && name == "Content-Length":
-			if length, err = strconv.Atoi(value); err != nil {
-				return "", nil, err
+		have += n
+		if end < 0 {
+			if end = bytes.Index(a.buf[:have], []byte("\r\n\r\n")); end < 0 {
+				continue
 			}
+			end += 4
+		}
+		head = a.buf[:end]
+		length, err := strconv.Atoi(string(value(head, "Content-Length")))
+		if err != nil {
+			return nil, nil, err
+		}
+		if have == end+length {
+			return head, a.buf[end:have], nil
 		}
 	}
-	if cap(into) < length {
-		into = make([]byte, length)
+}
+
+// value is that of a header, as Rouse writes it.
+func value(head []byte, name string) []byte {
+	for line := range bytes.SplitSeq(head, []byte("\r\n")) {
+		if len(line) > len(name) && line[len(name)] == ':' && string(line[:len(name)]) == name {
+			return bytes.TrimSpace(line[len(name)+1:])
+		}
 	}
-	_, err = io.ReadFull(r, into[:length])
-	return id, into[:length], err
+	return nil
 }
