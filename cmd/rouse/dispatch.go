@@ -59,16 +59,19 @@ func (d *dispatch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// brisk is the hall of a request that is small as a rule and answered whole, an
-// invocation; nil for all others.
+// brisk is the hall of a request that is small as a rule and answered whole: an
+// invocation, or a queue's. It is nil for all others.
 func (d *dispatch) brisk(r *http.Request) http.Handler {
-	if !lambdaapi.IsInvoke(r) || d.urls.Serves(r) || d.router.Serves(r) {
+	if r.Method != http.MethodPost || d.urls.Serves(r) || d.router.Serves(r) {
 		return nil
 	}
-	if service := d.front.Service(r); service != "" && service != "lambda" {
-		return nil
+	switch service := d.front.Service(r); {
+	case service == "sqs":
+		return d.others
+	case (service == "" || service == "lambda") && lambdaapi.IsInvoke(r):
+		return d.aws
 	}
-	return d.aws
+	return nil
 }
 
 // bucket says whether a host below one of ours names no function, but a bucket
