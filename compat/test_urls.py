@@ -49,7 +49,8 @@ class URLs(Suite):
         self.create(Code={"ZipFile": archive(SOURCE)})
         path = self.url(Cors={"AllowOrigins": ["https://a.example"], "AllowMethods": ["PUT"]})
         status, headers, body = http("GET", path)
-        self.assertEqual((status, headers["x-amzn-ErrorType"]), (403, "AccessDeniedException"), body)  # until the policy allows it
+        forbidden = b'{"Message":"Forbidden. For troubleshooting Function URL authorization issues, see: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"}'
+        self.assertEqual((status, headers["x-amzn-ErrorType"], body), (403, "AccessDeniedException", forbidden))  # until the policy allows it
         self.c.add_permission(FunctionName=self.name, **OPEN)
         status, headers, body = http("PUT", path + "a%20b?x=1&x=2", b"hello", Cookie="k=v", Origin="https://a.example", Content_Type="text/plain")
         event = json.loads(body)

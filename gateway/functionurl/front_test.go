@@ -157,7 +157,7 @@ func TestThePolicySaysWhetherEverybodyMayCall(t *testing.T) {
 		w := newWorld()
 		w.fn.Lambda.Policies["live"] = []rouse.Statement{{Body: json.RawMessage(`{"Effect":"Allow"}`)}, {Body: json.RawMessage(statement)}}
 		r := ask(w.front(), "GET", "127.0.0.1", "/lambda-url/"+id)
-		if (w.call != nil) != allowed || (r.Code == 200) != allowed || !allowed && (r.Code != 403 || !strings.Contains(r.Body.String(), `"Message":"Forbidden`)) {
+		if (w.call != nil) != allowed || (r.Code == 200) != allowed || !allowed && (r.Code != 403 || !strings.Contains(r.Body.String(), `{"Message":"Forbidden. For troubleshooting Function URL authorization issues, see: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"}`)) {
 			t.Errorf("%s: %d %s", statement, r.Code, r.Body)
 		}
 	}

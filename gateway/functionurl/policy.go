@@ -9,8 +9,10 @@ import (
 	"github.com/rousehq/rouse/gateway"
 )
 
-const forbidden = "Forbidden. The function's resource policy must allow lambda:InvokeFunctionUrl to principal * for this URL; " +
-	"AddPermission with FunctionUrlAuthType NONE does that"
+// forbidden is AWS's word to everybody who may not call a URL: the function's resource
+// policy does not allow lambda:InvokeFunctionUrl to principal *, which AddPermission with
+// FunctionUrlAuthType NONE does, or the request is not signed.
+const forbidden = "Forbidden. For troubleshooting Function URL authorization issues, see: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
 
 // refusal is why a call may not go in.
 type refusal struct{ name, message string }
@@ -32,7 +34,7 @@ func (f *Front) admit(c *gateway.Call, policy []rouse.Statement, kind rouse.URLA
 	if e, ok := err.(interface{ Reason() string }); ok {
 		return nil, &refusal{e.Reason(), strings.TrimPrefix(err.Error(), e.Reason()+": ")}
 	}
-	return nil, &refusal{"AccessDeniedException", "Forbidden. This URL takes requests that are signed for the service lambda."}
+	return nil, &refusal{"AccessDeniedException", forbidden}
 }
 
 // allows says whether a resource policy lets everybody call a URL.
