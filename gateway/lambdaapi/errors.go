@@ -45,6 +45,7 @@ func (e *apiError) write(w http.ResponseWriter) {
 		panic("lambdaapi: an error that cannot be encoded: " + err.Error())
 	}
 	h := w.Header()
+	delete(h, "X-Amz-Executed-Version") // nothing was
 	h["X-Amzn-Errortype"] = []string{e.name}
 	if e.retry > 0 {
 		h["Retry-After"] = []string{strconv.Itoa(e.retry)}

@@ -123,7 +123,6 @@ func (a *api) settle(c *gateway.Call, err error, failed func(*gateway.Call, []by
 	case answered:
 		return err
 	}
-	delete(c.Writer.Header(), "X-Amz-Executed-Version")
 	switch e.Code {
 	case rouse.Timeout: // while the call was held
 		if e.Quota == "" {

@@ -77,6 +77,15 @@ func TestThrottlesSayWhichLimit(t *testing.T) {
 	}
 }
 
+func TestARefusedEventNamesNoVersionThatRan(t *testing.T) {
+	for body, status := range map[string]int{"{}": 200, "{": 400, "\"\xff\"": 400} {
+		got := call(newWorld().api(), "POST", invokeF, body)
+		if version := got.Header().Get("X-Amz-Executed-Version"); got.Code != status || (version == "$LATEST") != (status == 200) {
+			t.Errorf("%q: %d %s, version %q", body, got.Code, got.Body, version)
+		}
+	}
+}
+
 func TestAWaitForSomethingElseThanConcurrencyIsNoThrottle(t *testing.T) {
 	for _, err := range []*rouse.Error{
 		rouse.Errorf(rouse.Timeout, "no instance became ready in time"),
