@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"errors"
 	"strings"
 	"time"
 
@@ -59,28 +58,13 @@ func (t *Target) firstEvent(inv *invocation, of map[string]any) string {
 
 // lastEvents are lastLines in a log that is JSON.
 func (t *Target) lastEvents(inv *invocation, r *rouse.Report) []string {
-	status, kind := inv.status(), ""
-	var failed *rouse.Error
-	switch {
-	case status == "failure": // of which the log says less than telemetry does
-		status = "error"
-		if errors.As(inv.err, &failed) {
-			kind = failed.Type
-		}
-	case status == "error":
-		kind = inv.result.Failure.Type
-	}
-	events := []struct {
+	var lines []string
+	for _, e := range []struct {
 		kind string
 		of   map[string]any
-	}{
-		{"platform.runtimeDone", inv.doneRecord(status, r.Duration)},
-		{"platform.report", t.reportRecord(inv, r, status)},
-	}
-	var lines []string
-	for _, e := range events {
-		if kind != "" {
-			e.of["errorType"] = kind
+	}{{"platform.runtimeDone", inv.doneRecord(r.Duration)}, {"platform.report", t.reportRecord(inv, r)}} {
+		if e.of["status"] == "failure" { // of which the log says less than telemetry does
+			e.of["status"] = "error"
 		}
 		lines = t.kept(lines, e.kind, e.of)
 	}

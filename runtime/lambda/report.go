@@ -246,7 +246,7 @@ func (t *Target) runtimeDone() {
 	case initial:
 		t.send("platform", *subs, stamped("platform.initRuntimeDone", done))
 	case inv != nil:
-		t.emitDone(inv, "success", time.Since(inv.handed))
+		t.emitDone(inv, time.Since(inv.handed))
 	}
 }
 
@@ -258,34 +258,39 @@ func (t *Target) initRuntimeDone() map[string]any {
 }
 
 // emitDone tells of the end of an event in the process, once.
-func (t *Target) emitDone(inv *invocation, status string, took time.Duration) {
+func (t *Target) emitDone(inv *invocation, took time.Duration) {
 	if t.subs.Load() == nil || !inv.told.CompareAndSwap(false, true) {
 		return
 	}
-	t.emit("platform.runtimeDone", func() map[string]any { return inv.doneRecord(status, took) })
+	t.emit("platform.runtimeDone", func() map[string]any { return inv.doneRecord(took) })
 }
 
 // doneRecord is what is told of inv when the process is done with it.
-func (inv *invocation) doneRecord(status string, took time.Duration) map[string]any {
+func (inv *invocation) doneRecord(took time.Duration) map[string]any {
 	produced := 0
 	if inv.result != nil {
 		produced = len(inv.result.Payload)
 	}
-	return map[string]any{"requestId": inv.ev.ID, "status": status,
-		"metrics": map[string]any{"durationMs": millis(took), "producedBytes": produced}}
+	return inv.record(map[string]any{"durationMs": millis(took), "producedBytes": produced})
 }
 
-// status is how inv ended, in telemetry's words.
-func (inv *invocation) status() string {
+// record is what is told of inv: what was measured of it, and how it ended, in
+// telemetry's words. inv has ended.
+func (inv *invocation) record(metrics map[string]any) map[string]any {
+	of := map[string]any{"requestId": inv.ev.ID, "status": "success", "metrics": metrics}
+	var failed *rouse.Error
 	switch {
 	case rouse.CodeOf(inv.err) == rouse.Timeout:
-		return "timeout"
+		of["status"] = "timeout"
 	case inv.err != nil:
-		return "failure"
+		of["status"] = "failure"
+		if errors.As(inv.err, &failed) {
+			of["errorType"] = failed.Type
+		}
 	case inv.result != nil && inv.result.Failure != nil:
-		return "error"
+		of["status"], of["errorType"] = "error", inv.result.Failure.Type
 	}
-	return "success"
+	return of
 }
 
 // emitReport tells of an event that is over.
@@ -293,13 +298,12 @@ func (t *Target) emitReport(inv *invocation, r *rouse.Report) {
 	if t.subs.Load() == nil {
 		return
 	}
-	status := inv.status()
-	t.emitDone(inv, status, r.Duration)
-	t.emit("platform.report", func() map[string]any { return t.reportRecord(inv, r, status) })
+	t.emitDone(inv, r.Duration)
+	t.emit("platform.report", func() map[string]any { return t.reportRecord(inv, r) })
 }
 
 // reportRecord is what is told of inv when it is over.
-func (t *Target) reportRecord(inv *invocation, r *rouse.Report, status string) map[string]any {
+func (t *Target) reportRecord(inv *invocation, r *rouse.Report) map[string]any {
 	metrics := map[string]any{
 		"durationMs": millis(r.Duration), "billedDurationMs": r.Billed.Milliseconds(), "memorySizeMB": int64(t.o.Memory / rouse.MB),
 	}
@@ -309,7 +313,7 @@ func (t *Target) reportRecord(inv *invocation, r *rouse.Report, status string) m
 	if r.Init > 0 {
 		metrics["initDurationMs"] = millis(r.Init)
 	}
-	return map[string]any{"requestId": inv.ev.ID, "status": status, "metrics": metrics}
+	return inv.record(metrics)
 }
 
 func millis(d time.Duration) float64 {

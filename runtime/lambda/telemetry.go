@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -161,7 +162,11 @@ func (t *Target) printed(text string, extension bool) {
 		kind = "extension"
 	}
 	if subs := t.subs.Load(); subs != nil {
-		t.send(kind, *subs, stamped(kind, text))
+		var said any = text
+		if t.json() && strings.HasPrefix(text, "{") && json.Valid([]byte(text)) {
+			said = json.RawMessage(text)
+		}
+		t.send(kind, *subs, stamped(kind, said))
 	}
 }
 

@@ -79,6 +79,38 @@ func TestSubscribersGetWhatTheyAskedFor(t *testing.T) {
 	}
 }
 
+func TestSubscribersAreToldHowAnEventEnded(t *testing.T) {
+	w := newWorld(t, func(_ *rouse.Endpoint, o *Options) {
+		o.Logging = &rouse.Logging{Application: rouse.LogInfo, System: rouse.LogWarn}
+	})
+	c := w.ready()
+	s := &subscription{types: map[string]bool{"platform": true, "function": true}, limits: buffering{MaxItems: 100, MaxBytes: 1 << 20}}
+	w.subs.Store(&[]*subscription{s})
+	for id, answer := range map[string][2]string{"a": {"response", "1"}, "b": {"error", `{"errorType":"E","errorMessage":"m"}`}} {
+		ev := event(id)
+		ev.Report = new(rouse.Report)
+		out := w.invoke(ev)
+		c.want(200, "")
+		c.post("invocation/"+id+"/"+answer[0], answer[1])
+		c.want(202, "")
+		c.poll()
+		<-out
+	}
+	w.printed(`{"level":"INFO"}`, false) // which the function's runtime prints, since the log is JSON
+	w.printed(`{level`, false)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := string(encode(s.buffer))
+	for part, n := range map[string]int{
+		`"requestId":"a","status":"success"`: 2, `"requestId":"b","status":"error"`: 2, `"errorType":"E"`: 2,
+		`"type":"function","record":{"level":"INFO"}`: 1, `"type":"function","record":"{level"`: 1,
+	} {
+		if strings.Count(all, part) != n {
+			t.Errorf("%s is not %d times in\n%s", part, n, all)
+		}
+	}
+}
+
 func TestWhatASubscriberCannotTakeIsCounted(t *testing.T) {
 	s, _, err := parseSubscription([]byte(`{"types":["function"],"buffering":{"maxItems":1000},
 		"destination":{"protocol":"HTTP","URI":"http://sandbox:1"}}`))
