@@ -33,9 +33,16 @@ func (a *api) putFunctionCodeSigningConfig(r *request) (any, error) {
 	if !ok {
 		return nil, noConfig(r)
 	}
-	_, t, err := a.function(r)
+	fn, t, err := a.function(r)
 	if err != nil {
 		return nil, err
+	}
+	latest, err := a.at(fn, 0)
+	if err != nil {
+		return nil, err
+	}
+	if latest.rev.Spec.Artifact.Image != "" {
+		return nil, signsNoImages()
 	}
 	return a.functionSigning(t.name, c.ID), a.setSigning(r, t, c.ID)
 }
@@ -45,6 +52,10 @@ func noConfig(r *request) error {
 	e := missing("The code signing configuration cannot be found. Check that the provided configuration is not deleted: %s.", r.text("CodeSigningConfigArn"))
 	e.name = "CodeSigningConfigNotFoundException"
 	return e
+}
+
+func signsNoImages() error {
+	return invalid("Code signing is not supported for functions created with container images.")
 }
 
 func (a *api) setSigning(r *request, t target, id string) error {
@@ -84,7 +95,7 @@ func (a *api) creatableSigned(r *request, name rouse.FunctionName, packageType s
 		return "", nil
 	}
 	if packageType == "Image" {
-		return "", invalid("Code signing is not supported for functions created with container images.")
+		return "", signsNoImages()
 	}
 	c, ok := a.signing(arn)
 	if !ok {

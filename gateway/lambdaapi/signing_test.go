@@ -57,6 +57,22 @@ func TestCodeThatNobodySignedIsRefusedWhereThatIsEnforced(t *testing.T) {
 	}
 }
 
+func TestImagesAreNotSigned(t *testing.T) {
+	const says = "Code signing is not supported for functions created with container images."
+	w := newWorld()
+	arn := newSigning(t, w, "")
+	w.prepares(true, nil)
+	h := w.api()
+	for _, c := range []struct{ method, path, body string }{
+		{"PUT", "/2020-06-30/functions/f/code-signing-config", `{"CodeSigningConfigArn":"` + arn + `"}`},
+		{"POST", "/2015-03-31/functions", `{"FunctionName":"g","PackageType":"Image","Role":"arn:aws:iam::000000000000:role/r","Code":{"ImageUri":"registry.example/f"},"CodeSigningConfigArn":"` + arn + `"}`},
+	} {
+		if got := call(h, c.method, c.path, c.body); got.Code != 400 || !strings.Contains(got.Body.String(), says) {
+			t.Errorf("%s: %d %s", c.path, got.Code, got.Body)
+		}
+	}
+}
+
 func TestAConfigurationThatIsUsedStays(t *testing.T) {
 	w := newWorld()
 	h := w.api()
