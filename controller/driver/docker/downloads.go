@@ -64,7 +64,7 @@ func token(ctx context.Context, tokens chan struct{}, report func(string)) error
 	default:
 	}
 	if report != nil {
-		report("waiting for other images that are being fetched")
+		report("waiting for other images, which come first")
 	}
 	select {
 	case tokens <- struct{}{}:

@@ -50,6 +50,7 @@ type Driver struct {
 	sighted   atomic.Bool   // one has been read
 	ending    chan struct{} // holds a token for each container that is ending
 	downloads *downloads
+	saving    chan struct{} // holds a token for each image that is being unpacked
 	cells
 	crossing
 
@@ -90,6 +91,7 @@ func New(ctx context.Context, o Options) (*Driver, error) {
 		Options: o, api: api, host: h, life: background, cancel: cancel, done: background.Done(),
 		ending:    make(chan struct{}, endings),
 		downloads: newDownloads(),
+		saving:    make(chan struct{}, unpackedAtOnce),
 		sandboxes: make(map[string]*sandbox),
 		known:     make(map[rouse.SandboxID]*sandbox),
 		images:    make(map[string]image),

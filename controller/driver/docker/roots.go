@@ -32,6 +32,10 @@ type Roots interface {
 	Collect(ctx context.Context, inUse func(imageID string) bool) (removed []string, err error)
 }
 
+// unpackedAtOnce is how many images are unpacked at a time: the engine writes each
+// out whole, and the disk is one.
+const unpackedAtOnce = 2
+
 // unpacking sees to it that each image is unpacked by one caller at a time.
 type unpacking struct {
 	mu  sync.Mutex
@@ -89,6 +93,10 @@ func (d *Driver) unpack(ctx context.Context, img image, report func(string)) {
 }
 
 func (d *Driver) unpackNow(ctx context.Context, img image, report func(string)) error {
+	if err := token(ctx, d.saving, report); err != nil {
+		return err
+	}
+	defer func() { <-d.saving }()
 	if report != nil {
 		report(fmt.Sprintf("unpacking the image (%dMB), once, so that starts take milliseconds", img.size>>20))
 	}
