@@ -55,10 +55,14 @@ func ofCode(env map[string]string, spec rouse.Spec, e entry, l rouse.Layout) {
 	env["LANG"] = "C.UTF-8" // AWS says en_US.UTF-8, which small images do not have
 	env["HOME"] = l.Tmp     // the only place that can be written
 	env["LD_LIBRARY_PATH"] = strings.Join([]string{l.Task, path.Join(l.Task, "lib"), path.Join(opt, "lib")}, ":")
+	env["PWD"] = l.Task
+	if spec.Contract == rouse.ContractLambda {
+		env["SHLVL"] = "0" // as AWS's entry point leaves it
+	}
 	if e.family == node {
 		version := "node" + strings.TrimSuffix(strings.TrimPrefix(e.name, "nodejs"), ".x")
 		env["NODE_PATH"] = strings.Join([]string{
-			path.Join(opt, "nodejs", version, "node_modules"), path.Join(opt, "nodejs/node_modules"), path.Join(l.Runtime, "node_modules"),
+			path.Join(opt, "nodejs", version, "node_modules"), path.Join(opt, "nodejs/node_modules"), path.Join(l.Runtime, "node_modules"), l.Runtime, l.Task,
 		}, ":")
 	}
 	if e.family == python {
@@ -102,6 +106,8 @@ func awsDefaults(env map[string]string, region string) {
 	// Nobody takes traces, as with TracingConfig PassThrough on AWS.
 	env["AWS_XRAY_CONTEXT_MISSING"] = "LOG_ERROR"
 	env["AWS_XRAY_DAEMON_ADDRESS"] = "169.254.79.129:2000"
+	env["_AWS_XRAY_DAEMON_ADDRESS"] = "169.254.79.129"
+	env["_AWS_XRAY_DAEMON_PORT"] = "2000"
 }
 
 // fixed is what the contract says about the sandbox.

@@ -100,7 +100,7 @@ func TestPlanSetsAWSsEnvironment(t *testing.T) {
 		"_HANDLER=app.handler", "LAMBDA_TASK_ROOT=/var/task", "LAMBDA_RUNTIME_DIR=/var/runtime",
 		"AWS_LAMBDA_RUNTIME_API=" + rouse.AddrVar, "AWS_EXECUTION_ENV=AWS_Lambda_python3.11", "AWS_DEFAULT_REGION=us-east-1",
 		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/shop", "AWS_LAMBDA_LOG_STREAM_NAME=2026/01/02/[$LATEST]e3b0c44298fc1c149afbf4c8996fb924",
-		"AWS_XRAY_CONTEXT_MISSING=LOG_ERROR",
+		"AWS_XRAY_CONTEXT_MISSING=LOG_ERROR", "_AWS_XRAY_DAEMON_PORT=2000", "PWD=/var/task", "SHLVL=0",
 		"AWS_ACCESS_KEY_ID=ASIAROUSE00000000000", "HOME=/tmp", "AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_LEVEL=WARN", "AWS_REGION=eu-central-1", "TZ=Europe/Berlin", "MINE=a=b",
 	} {
 		if !slices.Contains(cmd.Env, want) {
@@ -209,5 +209,13 @@ func TestEverySandboxHasALogStreamOfItsOwn(t *testing.T) {
 	}
 	if len(seen) != 2 {
 		t.Errorf("two sandboxes have the log streams %v", seen)
+	}
+}
+
+func TestNodeFindsModulesWhereAWSsDoes(t *testing.T) {
+	c, err := bootstrap.Planner{}.Plan(revision(func(s *rouse.Spec) { s.Runtime = "nodejs20.x" }), sandbox)
+	want := "NODE_PATH=/opt/nodejs/node20/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
+	if err != nil || !slices.Contains(c.Env, want) {
+		t.Errorf("%v, no %s in %q", err, want, c.Env)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rousehq/rouse"
@@ -204,7 +205,7 @@ func (t *Teller) deadLetter(ctx context.Context, arn string, e async.End) error 
 		message = text
 	}
 	return lasting(t.cfg.Queues.Send(ctx, to.Queue, e.Job.Request.Payload, []Attribute{
-		{"RequestID", "String", e.Job.ID}, {"ErrorCode", "Number", status}, {"ErrorMessage", "String", message[:min(len(message), maxMessage)]},
+		{"RequestID", "String", e.Job.ID}, {"ErrorCode", "Number", status}, {"ErrorMessage", "String", strings.ToValidUTF8(message[:min(len(message), maxMessage)], "")},
 	}))
 }
 

@@ -117,6 +117,7 @@ func TestADeadLetterIsTheEventWithWhyItWasGivenUp(t *testing.T) {
 	}{
 		{end(rouse.JobRetriesExhausted, 3, `{"errorMessage":"boom"}`), "200", "boom"},
 		{end(rouse.JobRetriesExhausted, 3, `{"errorMessage":"`+strings.Repeat("x", 2000)+`"}`), "200", strings.Repeat("x", 1024)},
+		{end(rouse.JobRetriesExhausted, 3, `{"errorMessage":"`+strings.Repeat("日", 1000)+`"}`), "200", strings.Repeat("日", 1024/3)},
 		{end(rouse.JobEventAgeExceeded, 0, ""), "200", "the platform's words"},
 		{end(rouse.JobZeroReservedConcurrency, 0, ""), "429", "Rate Exceeded."},
 	} {
@@ -128,7 +129,7 @@ func TestADeadLetterIsTheEventWithWhyItWasGivenUp(t *testing.T) {
 		}
 	}
 	tell(t, teller, end(rouse.JobSuccess, 1, "{}"))
-	if n := len(w.queues["dead"]); n != 4 {
+	if n := len(w.queues["dead"]); n != 5 {
 		t.Errorf("%d dead letters after a success", n)
 	}
 }
