@@ -22,6 +22,7 @@ boto3=1.44.5
 main() {
   [ $# -gt 0 ] || set -- python3.11 nodejs20.x provided onnx
   [ -z "${BASE:-}" ] || [ $# -eq 1 ] || die "BASE is for one runtime at a time"
+  [ "$*" = --library ] || docker version >/dev/null 2>&1 || die "no Docker engine answers; without one, use rouse serve --driver process, which needs no images"
   mkdir -p "$cache"
   echo '*' >"$cache/.gitignore"
   work=$(mktemp -d "$cache/build.XXXXXX")

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,7 +43,13 @@ func newDaemon(t *testing.T, args ...string) *daemon {
 		t.Fatal(err)
 	}
 	d := &daemon{dir: dir, args: args}
-	t.Cleanup(func() { d.remove(t) })
+	_, noBridge := net.InterfaceByName("docker0")
+	t.Cleanup(func() {
+		d.remove(t)
+		if _, err := net.InterfaceByName("docker0"); err != nil && noBridge == nil {
+			t.Errorf("the machine's own engine has lost its bridge: %v", err)
+		}
+	})
 	d.engine = engineAt(t, d.file("docker.sock"))
 	t.Setenv("DOCKER_HOST", "unix://"+d.socket)
 	// Those plugins look outside of the folder.
@@ -77,6 +84,10 @@ func (d *daemon) run(name string, args ...string) {
 	cmd := exec.Command(name, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C for the test is none for it
+	if name == "dockerd" {
+		// An engine that wants no bridge removes docker0, which is the machine's engine's.
+		cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWNET
+	}
 	if err := cmd.Start(); err != nil {
 		d.t.Fatal(err)
 	}
