@@ -19,7 +19,7 @@ type restarter interface{ NeedsRestart() bool }
 
 // Adopt takes over what an earlier host process with the same data directory
 // left running, and removes what cannot be taken over. It blocks until that is
-// done and reports the numbers of both. It is called once, before the first Acquire.
+// done, or was tried once, and reports the numbers of both. It is called once, before the first Acquire.
 func (p *Pool) Adopt(ctx context.Context) (adopted, removed int, err error) {
 	left, err := p.config.Driver.List(ctx)
 	if err != nil {
@@ -31,9 +31,7 @@ func (p *Pool) Adopt(ctx context.Context) (adopted, removed int, err error) {
 		all.Go(func() {
 			taken := p.adopt(ctx, sandbox)
 			if !taken {
-				if err := p.remove(sandbox); err != nil {
-					p.config.Log.Warn("removing a sandbox of an earlier run failed", "sandbox", sandbox.ID(), "error", err)
-				}
+				p.discard(sandbox)
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -46,6 +44,18 @@ func (p *Pool) Adopt(ctx context.Context) (adopted, removed int, err error) {
 	}
 	all.Wait()
 	return adopted, removed, nil
+}
+
+// discard removes what is of no use. It blocks for one attempt; where that fails,
+// an engine that is away for instance, others follow on their own.
+func (p *Pool) discard(sandbox driver.Sandbox) {
+	failed := func(_ int, err error) {
+		p.config.Log.Warn("removing a sandbox of an earlier run failed", "sandbox", sandbox.ID(), "error", err)
+	}
+	if err := p.remove(sandbox); err != nil {
+		failed(1, err)
+		p.spawn(func() { p.removeAtLast(sandbox, failed) })
+	}
 }
 
 // adopt makes an instance of sandbox, or says that it is of no use.

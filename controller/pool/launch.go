@@ -191,18 +191,11 @@ func (r *revision) stop(i *instance) {
 	if i.target != nil {
 		_ = i.target.Close() // what it had open is about to be gone anyway
 	}
-	for attempt := 1; i.sandbox != nil; attempt++ {
-		err := p.remove(i.sandbox)
-		if err == nil {
-			break
-		}
+	if i.sandbox != nil && !p.removeAtLast(i.sandbox, func(attempt int, err error) {
 		r.do(func(s *state, _ time.Time) actions { s.unremoved = err; return actions{} })
 		p.config.Log.Warn("stopping a sandbox failed", "function", r.rev.Function, "instance", i.id, "attempt", attempt, "error", err)
-		select {
-		case <-time.After(backOff(attempt, err)):
-		case <-p.life.Done():
-			return
-		}
+	}) {
+		return
 	}
 	p.ledger.leave(r.rev.Spec.Memory)
 	r.do(func(s *state, now time.Time) actions { return s.gone(now, i) })
@@ -210,6 +203,23 @@ func (r *revision) stop(i *instance) {
 	p.trim()
 	r.forget()
 	p.changed()
+}
+
+// removeAtLast stops a sandbox, however often that takes, and tells failed of each
+// attempt that does. It returns false when the pool's end ended the attempts.
+func (p *Pool) removeAtLast(s driver.Sandbox, failed func(attempt int, err error)) bool {
+	for attempt := 1; ; attempt++ {
+		err := p.remove(s)
+		if err == nil {
+			return true
+		}
+		failed(attempt, err)
+		select {
+		case <-time.After(backOff(attempt, err)):
+		case <-p.life.Done():
+			return false
+		}
+	}
 }
 
 // remove stops a sandbox. It goes on while the pool is closing.

@@ -274,6 +274,28 @@ func TestAdoptedInstanceServesAndTheUnknownOneIsRemoved(t *testing.T) {
 	})
 }
 
+func TestWhatAnEarlierRunLeftIsRemovedAtLast(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		orphan := b.fake.Leave(rouse.NewRevision("deleted", rouse.DefaultSpec(), time.Now()), nil)
+		tries := 0
+		b.fake.OnStop = func(context.Context, rouse.SandboxID) error {
+			if tries++; tries < 4 {
+				return rouse.Errorf(rouse.Unavailable, "the engine does not answer")
+			}
+			return nil
+		}
+		if _, _, err := b.Adopt(t.Context()); err != nil || orphan.Gone() {
+			t.Fatalf("%v, gone %v", err, orphan.Gone())
+		}
+		<-time.After(time.Minute)
+		synctest.Wait()
+		if !orphan.Gone() || tries != 4 {
+			t.Errorf("gone %v after %d tries", orphan.Gone(), tries)
+		}
+	})
+}
+
 func TestUnstoppableSandboxIsTriedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBench(t, func(_ *Config, s *rouse.Settings) { s.Idle = 0 })
