@@ -107,6 +107,28 @@ class Runtimes(Suite):
         self.assertGreater(came[-1][0] - came[0][0], 0.8)
 
 
+# As AWS's tutorial for custom runtimes has it: words of bash, and curl.
+SHELL = """#!%s
+set -euo pipefail
+source "$LAMBDA_TASK_ROOT/$(echo "$_HANDLER" | cut -d. -f1).sh"
+while true; do
+  headers=$(mktemp)
+  event=$(curl -sS -LD "$headers" "http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation/next")
+  id=$(grep -Fi Lambda-Runtime-Aws-Request-Id "$headers" | tr -d '[:space:]' | cut -d: -f2)
+  curl -sS "http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation/$id/response" -d "$($(echo "$_HANDLER" | cut -d. -f2) "$event")"
+done
+"""
+
+
+class Shell(Suite):
+    def test_a_bootstrap_of_shell(self):
+        shell = "/bin/bash" if DRIVER == "process" else "/bin/sh"  # with which the host has its own say
+        code = archive(SHELL % shell, "bootstrap", 0o755, **{"function.sh": "handler() { echo \"Echoing request: '$1'\"; }\n"})
+        self.create(Runtime="provided.al2023", Handler="function.handler", Code={"ZipFile": code}, Timeout=5)
+        for event in ({"a": 1}, {"b": "c d"}):
+            self.assertEqual(self.invoke(event)["Text"], f"Echoing request: '{json.dumps(event)}'")
+
+
 # As AWS's documentation writes them: an option goes before the last argument.
 WRAPPER = """#!/bin/bash
 args=("$@")

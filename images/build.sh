@@ -140,6 +140,7 @@ from_packages() {
   local runtime=$1 packages= node=
   case $runtime in
     python3.11) packages='python3.11 python3' ;;
+    provided*) packages=curl ;;
     nodejs18.x) packages=nodejs ;;
     nodejs*)
       node=$(command -v node || true)
@@ -148,7 +149,7 @@ from_packages() {
       node=$(readlink -f "$node") ;;
     python*) die "$runtime: no registry can be reached, and Debian $suite has Python 3.11 only" ;;
   esac
-  local tag=rouse/debian-$runtime:$suite
+  local tag=rouse/debian-$runtime:$suite${packages:+-${packages// /-}}
   if docker image inspect "$tag" >/dev/null 2>&1; then echo "$tag"; return; fi
   say "$runtime: no registry; making a base from Debian packages"
   debian

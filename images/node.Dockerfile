@@ -6,9 +6,11 @@ ARG BASE=node:20-slim
 FROM ${BASE}
 ARG CONTENT=
 COPY bootstrap/node /var/runtime/node
+# On AWS /bin/sh is bash, which scripts count on.
 RUN mkdir -p /var/task /opt \
  && echo 'sbx_user1051:x:1051:1051::/home/sbx_user1051:/sbin/nologin' >>/etc/passwd \
  && echo 'sbx_user1051:x:1051:' >>/etc/group \
+ && if command -v bash; then ln -sf "$(command -v bash)" /bin/sh; fi \
  && ln -s "$(command -v node)" /var/runtime/interpreter
 ENV LAMBDA_TASK_ROOT=/var/task LAMBDA_RUNTIME_DIR=/var/runtime LANG=C.UTF-8
 WORKDIR /var/task

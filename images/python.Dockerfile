@@ -10,9 +10,11 @@ COPY bootstrap/python /var/runtime/python
 # AWS's SDK, as in its own runtimes: found last, so that code which brings its own has that.
 COPY sdk /var/runtime/sdk
 # The interpreter's name becomes a fixed path, since ENTRYPOINT expands nothing.
+# On AWS /bin/sh is bash, which scripts count on.
 RUN mkdir -p /var/task /opt \
  && echo 'sbx_user1051:x:1051:1051::/home/sbx_user1051:/sbin/nologin' >>/etc/passwd \
  && echo 'sbx_user1051:x:1051:' >>/etc/group \
+ && if command -v bash; then ln -sf "$(command -v bash)" /bin/sh; fi \
  && ln -s "$(command -v ${PYTHON})" /var/runtime/interpreter \
  && for name in python python3; do command -v $name || ln -s /var/runtime/interpreter /usr/local/bin/$name; done \
  && ${PYTHON} -m compileall -q --invalidation-mode checked-hash /var/runtime/python \
