@@ -98,6 +98,7 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		"name: [a]\n":             `f.yaml:1:7: name: must be one value, not a list`,
 		"name: {a: b}\n":          `name: must be one value, not a mapping`,
 		"env: A=1\n":              `f.yaml:1:6: env: must be a mapping of keys to values`,
+		"env: [A=1]\n":            `f.yaml:1:6: env: must be a mapping of keys to values, like {KEY: value}`,
 		"env: {A: [1]}\n":         `env: values must be plain`,
 		"env_file: [{a: b}]\n":    `env_file: items must be plain values`,
 		"- a\n":                   `f.yaml:1:1: must be a mapping of keys to values`,

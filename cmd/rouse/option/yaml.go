@@ -192,14 +192,17 @@ func (n Node) setField(f Field) error {
 	if own, ok := f.value.Addr().Interface().(Reader); ok {
 		return own.ReadYAML(n)
 	}
+	_, isMap := f.dict()
 	switch m := n.node.(type) {
-	case *ast.SequenceNode:
-		return n.setList(f, m.Values)
 	case *ast.MappingNode, *ast.MappingValueNode:
 		return n.setMap(f)
+	case *ast.SequenceNode:
+		if !isMap {
+			return n.setList(f, m.Values)
+		}
 	}
-	if _, isMap := f.dict(); isMap {
-		return n.Errorf("%s: must be a mapping of keys to values", f.Key)
+	if isMap {
+		return n.Errorf("%s: must be a mapping of keys to values, like {KEY: value}", f.Key)
 	}
 	text, ok := n.scalar()
 	if !ok {
