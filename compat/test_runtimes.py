@@ -160,3 +160,23 @@ class Wrappers(Suite):
         self.assertEqual(json.loads(answer["Text"])["errorType"], "Runtime.ExitError")
         self.assertIn("exit status 127", answer["Text"])
         self.assertIn("none: does not exist", self.log(answer))
+
+
+class NodeLayers(Suite):
+    """Packages of a layer, by require and, as on AWS since Node.js 18, by import."""
+
+    def layered(self, **code):
+        package = {"nodejs/node_modules/plain/index.js": "exports.word = 'plain'", "nodejs/node20/node_modules/words/package.json": '{"type": "module", "exports": "./index.js"}',
+                   "nodejs/node20/node_modules/words/index.js": "export const word = 'module'"}
+        layer = self.c.publish_layer_version(LayerName=self.name, Content={"ZipFile": archive("", "nodejs/empty", **package)})
+        self.addCleanup(self.c.delete_layer_version, LayerName=self.name, VersionNumber=layer["Version"])
+        self.create(Layers=[layer["LayerVersionArn"]], Runtime="nodejs20.x", Handler="index.handler", Code={"ZipFile": archive("", "empty", **code)})
+        return json.loads(self.invoke({})["Text"])
+
+    def test_require(self):
+        self.assertEqual(self.layered(**{"index.js": "const { word } = require('plain');\nexports.handler = async () => word"}), "plain")
+
+    @unittest.skipIf(DRIVER == "process", "its layers lie where import does not look: docs/functions.md")
+    def test_import(self):
+        code = "import { word } from 'plain';\nimport * as words from 'words';\nexport const handler = async () => [word, words.word]"
+        self.assertEqual(self.layered(**{"index.mjs": code}), ["plain", "module"])
