@@ -181,6 +181,7 @@ func TestNodeLogsCarryTheRequestID(t *testing.T) {
 		"Z\t00000000-0000-4000-8000-000000000000\tINFO\thello now\n",
 		"\tERROR\tCustom: shown\n    at ",
 		"\tDEBUG\t{ a: 1 }\n",
+		"\tINFO\tundefined\n",
 	} {
 		if !strings.Contains(printed, want) {
 			t.Errorf("missing %q in:\n%s", want, printed)

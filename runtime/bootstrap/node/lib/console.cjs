@@ -39,7 +39,8 @@ function patch() {
   for (const [method, level] of Object.entries(METHODS)) {
     console[method] = LEVELS.indexOf(level) < least
       ? () => {}
-      : (...args) => void process.stdout.write((json ? jsonLine : textLine)(level, args) + '\n');
+      // Without arguments AWS's client logs the one that is missing.
+      : (...args) => void process.stdout.write((json ? jsonLine : textLine)(level, args.length > 0 ? args : [undefined]) + '\n');
   }
 }
 

@@ -55,6 +55,7 @@ exports.logs = async (event) => {
   console.log('hello %s', event);
   console.error(new Custom('shown'));
   console.debug({ a: 1 });
+  console.info();
 };
 exports.stream = awslambda.streamifyResponse(async (event, stream) => {
   stream.setContentType('text/plain');
