@@ -146,7 +146,7 @@ func TestPythonLogsCarryTheRequestID(t *testing.T) {
 	_, printed = answers(t, ours(t, "python3.11", python, unpacked(t), c), c.events...)
 	lines := strings.Split(strings.TrimSpace(printed), "\n")
 	var entry map[string]any
-	if len(lines) != 2 || lines[0] != "printed" || json.Unmarshal([]byte(lines[1]), &entry) != nil {
+	if len(lines) != 3 || lines[0] != "printed" || json.Unmarshal([]byte(lines[1]), &entry) != nil || !strings.Contains(lines[2], `"level": "ERROR", "message": "own"`) {
 		t.Fatalf("printed:\n%s", printed)
 	}
 	if entry["level"] != "ERROR" || entry["errorType"] != "Custom" || entry["requestId"] != "00000000-0000-4000-8000-000000000000" {

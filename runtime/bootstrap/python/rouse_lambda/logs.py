@@ -28,6 +28,9 @@ def configure(logging):
 
     class JsonFormatter(logging.Formatter):
         def format(self, record):
+            # A level of the code's own is told as AWS's that is next below.
+            record.levelno = min(50, max(0, record.levelno)) // 10 * 10
+            record.levelname = logging.getLevelName(record.levelno)
             return json.dumps(_entry(self, record, standard), ensure_ascii=False, default=str) + "\n"
 
     logging.Formatter.converter = time.gmtime

@@ -126,6 +126,7 @@ def logs(event, context):
         raise Custom("x")
     except Custom:
         logging.exception("caught")
+    logging.log(45, "own")
 
 
 def environment(event, context):
