@@ -6,16 +6,18 @@ import (
 	"net"
 	"os"
 	"strconv"
-	"syscall"
+
+	"github.com/rousehq/rouse/internal/nonblock"
 )
 
 // events speaks the Runtime API on a raw connection, as the leanest of runtimes
 // would, so that what is measured is the other side: it allocates nothing.
 func events(network, addr string) error {
-	conn, err := blocking(network, addr)
+	plain, err := net.Dial(network, addr)
 	if err != nil {
 		return err
 	}
+	conn := nonblock.Wrap(plain) // of which no second thread is woken
 	may := os.Getenv("MISBEHAVE") != ""
 	slow := os.Getenv("SLOW") != ""
 	in := answers{conn: conn, buf: make([]byte, 16<<10)}
@@ -48,21 +50,6 @@ func events(network, addr string) error {
 			return err
 		}
 	}
-}
-
-// blocking connects and has reads wait in the system: a process with one
-// connection has no use for a poller, whose threads wake one another.
-func blocking(network, addr string) (*os.File, error) {
-	conn, err := net.Dial(network, addr)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	file, err := conn.(interface{ File() (*os.File, error) }).File()
-	if err != nil {
-		return nil, err
-	}
-	return file, syscall.SetNonblock(int(file.Fd()), false)
 }
 
 // answers reads what comes back, one answer at a time: another is asked for when
