@@ -28,6 +28,9 @@ type Call struct {
 	// function can start (lambda). For http the body stays in Request.
 	Body []byte
 
+	// Set where the event is made before the call is held, nil elsewhere.
+	Event *rouse.Event
+
 	// Set by hold, which releases it when the call ends; a station that takes it
 	// over for longer sets it to nil.
 	Lease *rouse.Lease

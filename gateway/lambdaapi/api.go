@@ -74,9 +74,12 @@ func newAPI(cfg Config) *api {
 	if runtime.GOARCH == "arm64" {
 		a.machine = "arm64"
 	}
-	a.invocation = gateway.Chain(a.invokeEnd, cfg.Stations...)
-	a.streaming = gateway.Chain(a.streamEnd, cfg.Stations...)
-	a.keeping = gateway.Chain(a.keepEnd, cfg.Stations[:len(cfg.Stations)-1]...) // nothing is waited for
+	last := len(cfg.Stations) - 1
+	before, hold := cfg.Stations[:last], cfg.Stations[last]
+	// What is no event has nothing waited for, or started.
+	a.invocation = gateway.Chain(a.understand(hold(a.invokeEnd)), before...)
+	a.streaming = gateway.Chain(a.understand(hold(a.streamEnd)), before...)
+	a.keeping = gateway.Chain(a.keepEnd, before...)
 	return a
 }
 

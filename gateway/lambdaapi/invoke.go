@@ -148,10 +148,7 @@ func lastOf(log string) string {
 // invokeEnd is the end of an invocation's way, behind the stations. An error of
 // the function's is answered and returned too, for those who count.
 func (a *api) invokeEnd(c *gateway.Call) error {
-	ev, err := a.event(c)
-	if err != nil {
-		return err
-	}
+	ev := c.Event
 	if c.Request.Header.Get("X-Amz-Log-Type") == "Tail" {
 		ev.Report = new(rouse.Report)
 	}
@@ -226,6 +223,16 @@ func FailureBody(id string, e *rouse.Error) []byte {
 		panic("lambdaapi: an error that cannot be encoded: " + err.Error())
 	}
 	return b
+}
+
+// understand is the station that makes the event of a call.
+func (a *api) understand(next gateway.Handler) gateway.Handler {
+	return func(c *gateway.Call) (err error) {
+		if c.Event, err = a.event(c); err != nil {
+			return err
+		}
+		return next(c)
+	}
 }
 
 // event is what a call asks the function to handle.

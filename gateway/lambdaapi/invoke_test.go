@@ -86,6 +86,16 @@ func TestARefusedEventNamesNoVersionThatRan(t *testing.T) {
 	}
 }
 
+func TestWhatIsNoEventIsRefusedBeforeAnythingIsWaitedFor(t *testing.T) {
+	w := newWorld()
+	w.acquire = &rouse.Error{Code: rouse.Throttled, Message: "no", Quota: rouse.QuotaReserved}
+	for _, path := range []string{invokeF, "/2021-11-15/functions/f/response-streaming-invocations"} {
+		if got := call(w.api(), "POST", path, "{"); got.Code != 400 || got.Header().Get("X-Amzn-Errortype") != "InvalidRequestContentException" {
+			t.Errorf("%s: %d %s", path, got.Code, got.Body)
+		}
+	}
+}
+
 func TestAWaitForSomethingElseThanConcurrencyIsNoThrottle(t *testing.T) {
 	for _, err := range []*rouse.Error{
 		rouse.Errorf(rouse.Timeout, "no instance became ready in time"),

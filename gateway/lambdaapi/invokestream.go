@@ -32,10 +32,7 @@ func (a *api) invokeStream(c *gateway.Call, name string) error {
 
 // streamEnd is invokeEnd for an answer in event-stream framing.
 func (a *api) streamEnd(c *gateway.Call) error {
-	ev, err := a.event(c)
-	if err != nil {
-		return err
-	}
+	ev := c.Event
 	ev.Report = new(rouse.Report)
 	out := newChunks(c)
 	ev.Stream = func(string) io.Writer {
