@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -128,13 +129,23 @@ func (a *app) shutDown(c config, p *platform, server *http.Server, quick *lane.L
 
 // announce tells people and scripts where the platform listens.
 func (a *app) announce(c config, p *platform, addr net.Addr) error {
-	url := "http://" + addr.String()
+	url := "http://" + reachable(addr)
 	if err := replaceFile(addressFile(c), strings.NewReader(url+"\n"), 0o644); err != nil {
 		return fmt.Errorf("writing the address file: %w", err)
 	}
 	p.log.Info("serving", "url", url, "driver", p.driver.Name(), "why", p.reason, "starts", cellsText(p.cells()), "sockets", p.sockets(), "data", c.Data, "version", version())
 	_, err := fmt.Fprintf(a.stdout, "Rouse serves at %s (driver %s)\n", url, p.driver.Name())
 	return err
+}
+
+// reachable is an address by which this machine reaches a listener, also one on
+// all of its addresses.
+func reachable(listener net.Addr) string {
+	at, ok := listener.(*net.TCPAddr)
+	if !ok || !at.IP.IsUnspecified() {
+		return listener.String()
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(at.Port))
 }
 
 // addressFile holds the server's URL while it serves.
