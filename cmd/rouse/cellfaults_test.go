@@ -130,6 +130,7 @@ func TestAnAgentThatIsKilledCostsNoMoreThanItsOwnRequest(t *testing.T) {
 	}
 	kill() // of an instance that nobody uses
 	until(t, "the function is served again", func() bool { return w.ask("f", order{}).status == http.StatusOK })
+	until(t, "nothing is at work", func() bool { return w.status().InFlight == 0 }) // an answer is out before its slot is back
 
 	served := make(chan reply, 1)
 	go func() { // of one in the middle of a request
