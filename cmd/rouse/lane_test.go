@@ -105,3 +105,18 @@ func TestAnInvocationWhoseClientLeftDoesNotRun(t *testing.T) {
 		t.Errorf("after two calls, one at the gate and one that was given up, the function says %s (%v)", answer, err)
 	}
 }
+
+// A call that outlasts the drain timeout is cut, and that is no failure of Rouse's.
+func TestAnInvocationThatDoesNotEndIsCutAtTheDrainTimeout(t *testing.T) {
+	w := world{server: serve(t, "--drain-timeout", "100ms")}
+	w.rogue("f", "--timeout", "1m")
+	c := w.connect()
+	if status, answer := c.call("POST", invokeF, "{}"); status != http.StatusOK {
+		t.Fatalf("%d %s", status, answer)
+	}
+	c.begin("POST", invokeF, `{"do":"never"}`)
+	until(t, "it is at work", func() bool { return w.status().InFlight == 1 })
+	if code := w.end(); code != exitDone {
+		t.Errorf("exit status %d\n%s", code, w.stderr)
+	}
+}

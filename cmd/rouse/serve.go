@@ -114,17 +114,17 @@ func (a *app) shutDown(c config, p *platform, server *http.Server, quick *lane.L
 	ctx, cancel := context.WithTimeout(a.now, c.DrainTimeout.D())
 	defer cancel()
 	p.draining.Store(true)
-	var served, quickly error
+	var served error
 	var draining sync.WaitGroup
 	draining.Go(func() {
 		if served = server.Shutdown(ctx); served != nil {
 			served = server.Close()
 		}
 	})
-	draining.Go(func() { quickly = quick.Shutdown(ctx) })
+	draining.Go(func() { _ = quick.Shutdown(ctx) }) // what is late is cut, here as there
 	err := p.close(ctx)
 	draining.Wait()
-	return errors.Join(served, quickly, err)
+	return errors.Join(served, err)
 }
 
 // announce tells people and scripts where the platform listens.
